@@ -1,0 +1,178 @@
+//! What the ledger promises.
+
+use super::*;
+use crate::{
+    accounts::{Accounts, Overlay},
+    hash::{MessageDigest, NetworkId},
+    keys::{PrivateKey, Signature},
+    testing::{ALICE_PEM, BOB_PEM, key},
+    transaction::Transaction,
+};
+
+const NETWORK: NetworkId = NetworkId::from_bytes([3; 32]);
+
+fn now() -> Timestamp {
+    Timestamp::new(1_800_000_000_000).unwrap()
+}
+
+fn amount(units: u64) -> Amount {
+    Amount::new(units).unwrap()
+}
+
+fn transaction(key: &PrivateKey, sequence: u64, units: u64, fee: u64) -> Arc<SignedTransaction> {
+    let transaction = Transaction {
+        sender: key.public().clone(),
+        recipient: Address::from_bytes([5; 32]),
+        amount: amount(units),
+        fee: amount(fee),
+        sequence,
+        created: now(),
+        valid_until: 0,
+        message_digest: MessageDigest::ZERO,
+        message_length: 0,
+    };
+    // The ledger is offered only what has been verified; it looks at no signature.
+    Arc::new(SignedTransaction::new(transaction, Signature::from_bytes(vec![1; 256]), &NETWORK))
+}
+
+struct Fixture {
+    ledger: Ledger,
+    parameters: Parameters,
+    account: Account,
+}
+
+impl Fixture {
+    fn with_balance(balance: u64) -> Self {
+        let account = Account { balance: amount(balance), next_sequence: 0 };
+        Self { ledger: Ledger::default(), parameters: Parameters::default(), account }
+    }
+
+    fn add(&mut self, transaction: &Arc<SignedTransaction>) -> Result<Added, LedgerError> {
+        let context = Context { parameters: &self.parameters, next_height: 10, now: now(), registered: true };
+        self.ledger.add(Arc::clone(transaction), &self.account, &context)
+    }
+}
+
+#[test]
+fn a_transaction_offered_twice_is_there_once() {
+    let mut fixture = Fixture::with_balance(100);
+    let one = transaction(&key(ALICE_PEM), 0, 10, 1);
+    assert!(matches!(fixture.add(&one), Ok(Added::Accepted { .. })));
+    assert_eq!(fixture.add(&one), Ok(Added::Known));
+    assert_eq!((fixture.ledger.len(), fixture.ledger.bytes()), (1, one.size()));
+    assert_eq!(fixture.ledger.by_leaf(&one.leaf()), Some(&one));
+}
+
+#[test]
+fn money_that_is_pending_cannot_be_spent_again() {
+    let mut fixture = Fixture::with_balance(100);
+    fixture.add(&transaction(&key(ALICE_PEM), 0, 60, 0)).unwrap();
+    let refused = fixture.add(&transaction(&key(ALICE_PEM), 1, 50, 0));
+    let expected = LedgerError::InsufficientFunds { confirmed: amount(100), pending: amount(60), needed: amount(110) };
+    assert_eq!(refused, Err(expected));
+    assert_eq!(fixture.ledger.len(), 1);
+}
+
+#[test]
+fn a_higher_fee_replaces_and_an_equal_one_does_not() {
+    let mut fixture = Fixture::with_balance(100);
+    let cheap = transaction(&key(ALICE_PEM), 0, 90, 1);
+    fixture.add(&cheap).unwrap();
+    let equal = fixture.add(&transaction(&key(ALICE_PEM), 0, 80, 1));
+    assert!(matches!(equal, Err(LedgerError::FeeTooLowToReplace { .. })));
+    let replaced = fixture.add(&transaction(&key(ALICE_PEM), 0, 0, 2)).unwrap();
+    assert_eq!(replaced, Added::Accepted { replaced: Some(cheap), evicted: Vec::new() });
+    assert_eq!(fixture.ledger.outgoing(&key(ALICE_PEM).public().address()), amount(2));
+}
+
+#[test]
+fn blocks_take_runs_in_order_and_leave_what_came_early() {
+    let mut fixture = Fixture::with_balance(1000);
+    let alice = key(ALICE_PEM);
+    for sequence in [2, 0, 1, 5] {
+        fixture.add(&transaction(&alice, sequence, 1, 1)).unwrap();
+    }
+    let accounts = Accounts::from([(alice.public().address(), fixture.account)]);
+    let chosen = fixture.ledger.select(&mut Overlay::new(&accounts), &fixture.parameters, 10, 5000);
+    let sequences: Vec<_> = chosen.iter().map(|transaction| transaction.transaction().sequence).collect();
+    assert_eq!(sequences, [0, 1, 2]);
+    assert_eq!(fixture.ledger.next_sequence(&alice.public().address(), &fixture.account), 3);
+}
+
+#[test]
+fn higher_fees_are_mined_first() {
+    let mut fixture = Fixture::with_balance(1000);
+    let (alice, bob) = (key(ALICE_PEM), key(BOB_PEM));
+    fixture.add(&transaction(&alice, 0, 1, 1)).unwrap();
+    fixture.add(&transaction(&bob, 0, 1, 9)).unwrap();
+    let accounts = [&alice, &bob].map(|key| (key.public().address(), fixture.account)).into();
+    let chosen = fixture.ledger.select(&mut Overlay::new(&accounts), &fixture.parameters, 10, 1);
+    assert_eq!(chosen[0].sender(), bob.public().address());
+}
+
+#[test]
+fn early_and_free_transactions_are_bounded() {
+    let mut fixture = Fixture::with_balance(1_000_000);
+    let alice = key(ALICE_PEM);
+    for sequence in 1..=MAX_EARLY_PER_SENDER as u64 {
+        fixture.add(&transaction(&alice, sequence, 0, 1)).unwrap();
+    }
+    let early = fixture.add(&transaction(&alice, 9999, 0, 1));
+    assert!(matches!(early, Err(LedgerError::TooEarly { expected: 0, found: 9999, .. })));
+    let mut fixture = Fixture::with_balance(0);
+    for sequence in 0..MAX_FREE_PER_SENDER as u64 {
+        fixture.add(&transaction(&alice, sequence, 0, 0)).unwrap();
+    }
+    let free = fixture.add(&transaction(&alice, MAX_FREE_PER_SENDER as u64, 0, 0));
+    assert!(matches!(free, Err(LedgerError::TooManyFree { .. })));
+}
+
+#[test]
+fn what_is_confirmed_or_no_longer_paid_leaves() {
+    let mut fixture = Fixture::with_balance(100);
+    let alice = key(ALICE_PEM);
+    let all: Vec<_> = (0..4).map(|sequence| transaction(&alice, sequence, 20, 0)).collect();
+    for one in &all {
+        fixture.add(one).unwrap();
+    }
+    let after = Account { balance: amount(45), next_sequence: 1 };
+    let unpaid = fixture.ledger.refresh(&alice.public().address(), &after);
+    assert_eq!(unpaid, [Arc::clone(&all[3])], "the last of the run leaves first");
+    assert_eq!(fixture.ledger.iter().map(|one| one.id()).collect::<Vec<_>>(), [all[1].id(), all[2].id()]);
+}
+
+#[test]
+fn the_digest_depends_on_the_set_alone() {
+    let alice = key(ALICE_PEM);
+    let all: Vec<_> = (0..3).map(|sequence| transaction(&alice, sequence, 1, 1)).collect();
+    let mut one = Fixture::with_balance(100);
+    let mut other = Fixture::with_balance(100);
+    for transaction in &all {
+        one.add(transaction).unwrap();
+    }
+    for transaction in all.iter().rev() {
+        other.add(transaction).unwrap();
+    }
+    assert_eq!(one.ledger.digest(), other.ledger.digest());
+    other.ledger.remove(&all[1].id());
+    assert_ne!(one.ledger.digest(), other.ledger.digest());
+}
+
+#[test]
+fn times_and_expiry_are_checked() {
+    let mut fixture = Fixture::with_balance(100);
+    let alice = key(ALICE_PEM);
+    let with = |created: Timestamp, valid_until: u32| {
+        let content = Transaction { created, valid_until, ..transaction(&alice, 0, 1, 1).transaction().clone() };
+        Arc::new(SignedTransaction::new(content, Signature::from_bytes(vec![1; 256]), &NETWORK))
+    };
+    let future = fixture.add(&with(now().saturating_add(MAX_CREATED_AHEAD + Duration::from_millis(1)), 0));
+    assert!(matches!(future, Err(LedgerError::FromTheFuture { .. })));
+    let old = fixture.add(&with(now().saturating_sub(MAX_AGE + Duration::from_millis(1)), 0));
+    assert!(matches!(old, Err(LedgerError::TooOld { .. })));
+    let expired = fixture.add(&with(now(), 9));
+    assert!(matches!(expired, Err(LedgerError::Rule(_))));
+    fixture.add(&with(now(), 10)).unwrap();
+    assert_eq!(fixture.ledger.expire(11, now()).len(), 1);
+    assert!(fixture.ledger.is_empty());
+}
