@@ -18,8 +18,8 @@ pub struct Account {
     pub next_sequence: u64,
 }
 
-/// All accounts that are not empty.
-pub type Accounts = HashMap<Address, Account>;
+/// All accounts that are not empty. A persistent map: a copy costs nothing, and shares what has not changed.
+pub type Accounts = imbl::HashMap<Address, Account>;
 
 /// Accounts as they would be after some blocks, on top of accounts that stay as they are.
 #[derive(Debug)]

@@ -31,12 +31,12 @@ pub struct Entry {
     pub invalid: bool,
 }
 
-/// All stored blocks, and which of them are active.
+/// All stored blocks, and which of them are active. A copy costs nothing: what has not changed is shared.
 #[derive(Debug, Clone)]
 pub struct Index {
-    entries: HashMap<BlockHash, Entry>,
+    entries: imbl::HashMap<BlockHash, Entry>,
     /// Hash of the active block at each height.
-    active: Vec<BlockHash>,
+    active: imbl::Vector<BlockHash>,
 }
 
 /// The way from one tip to another.
@@ -54,7 +54,7 @@ impl Index {
     pub fn new(genesis: Header, state_hash: StateHash) -> Self {
         let hash = genesis.hash();
         let entry = Entry { header: genesis, hash, work: Work::ZERO, state_hash: Some(state_hash), invalid: false };
-        Self { entries: HashMap::from([(hash, entry)]), active: vec![hash] }
+        Self { entries: imbl::HashMap::unit(hash, entry), active: imbl::Vector::unit(hash) }
     }
 
     /// The block with this hash, if it is stored.
@@ -81,7 +81,7 @@ impl Index {
     /// Never: the genesis block is always active.
     #[must_use]
     pub fn tip(&self) -> &Entry {
-        let hash = self.active.last().expect("the genesis block is always active");
+        let hash = self.active.back().expect("the genesis block is always active");
         self.entries.get(hash).expect("active blocks are in the index")
     }
 
@@ -169,14 +169,14 @@ impl Index {
             cursor = self.get(&cursor.header.previous)?;
         }
         connect.reverse();
-        let disconnect = self.active[cursor.header.height as usize + 1..].iter().rev().copied().collect();
+        let disconnect = self.active.iter().skip(cursor.header.height as usize + 1).rev().copied().collect();
         Some(Path { disconnect, connect })
     }
 
     /// Makes the last block of a path the tip.
     pub fn follow(&mut self, path: &Path) {
         self.active.truncate(self.active.len() - path.disconnect.len());
-        self.active.extend_from_slice(&path.connect);
+        self.active.extend(path.connect.iter().copied());
     }
 
     /// What the rules need to know of a block to check one on top of it.

@@ -7,13 +7,10 @@ mod error;
 mod pending;
 mod select;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 pub use error::LedgerError;
+use imbl::{HashMap, OrdSet};
 use pending::Pending;
 
 use crate::{
@@ -69,14 +66,14 @@ pub enum Added {
     Known,
 }
 
-/// All pending transactions.
+/// All pending transactions. A copy costs nothing: what has not changed is shared.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     by_sender: HashMap<Address, Pending>,
     by_id: HashMap<TransactionId, (Address, u64)>,
     by_leaf: HashMap<LeafHash, TransactionId>,
     /// Last transaction of each sender by fee: where room is made, cheapest first.
-    tails: BTreeSet<(Amount, Address)>,
+    tails: OrdSet<(Amount, Address)>,
     bytes: usize,
     free: usize,
     digest: [u8; 32],
@@ -210,7 +207,7 @@ impl Ledger {
         while full(self) {
             let cheapest = self
                 .tails
-                .first()
+                .get_min()
                 .copied()
                 .filter(|(fee, sender)| *fee < newcomer.transaction().fee && *sender != newcomer.sender());
             let victim = cheapest.and_then(|(_, sender)| self.by_sender.get(&sender)?.last().cloned());
@@ -218,7 +215,7 @@ impl Ledger {
                 for transaction in evicted {
                     self.insert(transaction);
                 }
-                let lowest = self.tails.first().map_or(Amount::ZERO, |(fee, _)| *fee);
+                let lowest = self.tails.get_min().map_or(Amount::ZERO, |(fee, _)| *fee);
                 return Err(LedgerError::Full { lowest, found: newcomer.transaction().fee });
             };
             self.remove(&victim.id());

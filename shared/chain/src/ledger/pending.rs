@@ -1,6 +1,8 @@
 //! The pending transactions of one sender, by sequence number.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
+
+use imbl::OrdMap;
 
 use crate::{
     accounts::Account,
@@ -12,7 +14,7 @@ use crate::{
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Pending {
-    transactions: BTreeMap<u64, Arc<SignedTransaction>>,
+    transactions: OrdMap<u64, Arc<SignedTransaction>>,
     /// What all of them cost; kept, so that a long run costs no more to extend than a short one.
     cost: Amount,
     free: usize,
@@ -28,11 +30,11 @@ impl Pending {
     }
 
     pub(super) fn first(&self) -> Option<&Arc<SignedTransaction>> {
-        self.transactions.first_key_value().map(|(_, transaction)| transaction)
+        self.transactions.get_min().map(|(_, transaction)| transaction)
     }
 
     pub(super) fn last(&self) -> Option<&Arc<SignedTransaction>> {
-        self.transactions.last_key_value().map(|(_, transaction)| transaction)
+        self.transactions.get_max().map(|(_, transaction)| transaction)
     }
 
     pub(super) fn cost(&self) -> Amount {
@@ -62,8 +64,7 @@ impl Pending {
     /// The first sequence number from `next` on that is not pending.
     pub(super) fn end_of_run(&self, next: u64) -> u64 {
         // Without a gap the numbers from the first to the last are as many as the transactions: no need to walk them.
-        if let (Some((first, _)), Some((last, _))) =
-            (self.transactions.first_key_value(), self.transactions.last_key_value())
+        if let (Some((first, _)), Some((last, _))) = (self.transactions.get_min(), self.transactions.get_max())
             && *first == next
             && last - first + 1 == self.transactions.len() as u64
         {

@@ -92,7 +92,7 @@ fn blocks_take_runs_in_order_and_leave_what_came_early() {
     for sequence in [2, 0, 1, 5] {
         fixture.add(&transaction(&alice, sequence, 1, 1)).unwrap();
     }
-    let accounts = Accounts::from([(alice.public().address(), fixture.account)]);
+    let accounts = Accounts::unit(alice.public().address(), fixture.account);
     let chosen = fixture.ledger.select(&mut Overlay::new(&accounts), &fixture.parameters, 10, 5000);
     let sequences: Vec<_> = chosen.iter().map(|transaction| transaction.transaction().sequence).collect();
     assert_eq!(sequences, [0, 1, 2]);
@@ -105,7 +105,7 @@ fn higher_fees_are_mined_first() {
     let (alice, bob) = (key(ALICE_PEM), key(BOB_PEM));
     fixture.add(&transaction(&alice, 0, 1, 1)).unwrap();
     fixture.add(&transaction(&bob, 0, 1, 9)).unwrap();
-    let accounts = [&alice, &bob].map(|key| (key.public().address(), fixture.account)).into();
+    let accounts = [&alice, &bob].map(|key| (key.public().address(), fixture.account)).into_iter().collect();
     let chosen = fixture.ledger.select(&mut Overlay::new(&accounts), &fixture.parameters, 10, 1);
     assert_eq!(chosen[0].sender(), bob.public().address());
 }
