@@ -1,0 +1,22 @@
+//! What both Raclette services stand on.
+//!
+//! In reading order: what an error looks like ([`problem`]), how requests are read ([`extract`]) and who may make them
+//! ([`access`]), what every answer gets ([`layers`]), the loop that serves connections ([`server`]), how a service calls
+//! another one ([`client`]), what a service shows about itself ([`docs`], [`health`]), and what it needs to run
+//! ([`config`], [`data_dir`], [`telemetry`], [`tasks`], [`clock`]).
+//!
+//! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
+
+pub mod problem;
+
+pub mod extract;
+
+pub mod access;
+pub mod layers;
+pub mod server;
+
+pub mod config;
+pub mod data_dir;
+
+pub mod clock;
+mod panic;

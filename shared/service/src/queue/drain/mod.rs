@@ -1,0 +1,286 @@
+//! The drain: sends what is due, for as long as the service lives.
+//!
+//! A reconciler: it takes no orders, it looks at the table. It looks when the bell of its [`QueueHandle`] rings, when a
+//! request has ended, when the next row is due, and now and then in any case. It starts no tasks of its own; all requests
+//! under way live in one set, and a slow one holds up nobody but the rows for the same destination.
+
+mod book;
+#[cfg(test)]
+mod tests;
+
+use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use raclette_chain::{address::Address, time::Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use self::book::Book;
+use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, SendError, Verdict, verdict};
+
+/// The table, as the drain sees it; each service has its own way to write.
+pub trait QueueStore: Send + Sync {
+    /// Why the table could not be read or written.
+    type Error: fmt::Display + Send;
+
+    /// See [`super::sql::due`].
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: u32,
+        excluding: &[Address],
+    ) -> impl Future<Output = Result<Vec<Row>, Self::Error>> + Send;
+
+    /// See [`super::sql::next_due`].
+    fn next_due(&self, excluding: &[Address]) -> impl Future<Output = Result<Option<Timestamp>, Self::Error>> + Send;
+
+    /// Writes these changes in one transaction.
+    fn change(&self, changes: Vec<QueueChange>) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// Who is where.
+pub trait Directory: Send + Sync {
+    /// The connection details of the service with this key; none while it is offline or unknown.
+    fn find(&self, address: &Address) -> Option<Destination>;
+}
+
+/// How a request gets to its destination. Two implementations exist: the client over real sockets, and the simulated
+/// network of the tests.
+pub trait Transport: Send + Sync {
+    /// Sends the request and waits for the answer. A success only if the destination itself, with its own key, took it.
+    fn send(
+        &self,
+        destination: &Destination,
+        request: &QueuedRequest,
+    ) -> impl Future<Output = Result<(), SendError>> + Send;
+}
+
+/// The drain's limits.
+#[derive(Debug, Clone)]
+pub struct DrainOptions {
+    /// How many requests may be under way at once; there is never more than one for each destination.
+    pub parallel: usize,
+    /// How long one attempt may take.
+    pub timeout: Duration,
+    /// The pace of repeated attempts.
+    pub backoff: Backoff,
+    /// How often the table is looked at and swept even if nothing happens.
+    pub period: Duration,
+    /// How many rows that may expire are kept for each destination.
+    pub most_expiring: u32,
+    /// How long requests under way may go on when the service stops.
+    pub grace: Duration,
+}
+
+impl Default for DrainOptions {
+    fn default() -> Self {
+        Self {
+            parallel: 32,
+            timeout: Duration::from_secs(15),
+            backoff: Backoff::default(),
+            period: Duration::from_secs(30),
+            most_expiring: 10_000,
+            grace: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Sends what waits in the table until it has arrived.
+#[derive(Debug)]
+pub struct Drain<S, D, T> {
+    store: S,
+    directory: D,
+    transport: T,
+    handle: QueueHandle,
+    options: DrainOptions,
+}
+
+/// How one attempt ended.
+struct Outcome {
+    row: Row,
+    result: Result<(), SendError>,
+}
+
+type InFlight<'a> = FuturesUnordered<BoxFuture<'a, Outcome>>;
+
+impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
+    /// A drain over this table, ringing with this handle.
+    pub fn new(store: S, directory: D, transport: T, handle: QueueHandle, options: DrainOptions) -> Self {
+        Self { store, directory, transport, handle, options }
+    }
+
+    /// Sends until `shutdown`; requests under way then get a short while to end.
+    ///
+    /// Neither an error of the table nor a panic ends it: both are logged, and it starts again after a second with an empty
+    /// memory. What was under way at that moment is due again.
+    pub async fn run(&self, shutdown: &CancellationToken) {
+        while !shutdown.is_cancelled() {
+            match AssertUnwindSafe(self.work(shutdown)).catch_unwind().await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::error!(%error, "the queue's table failed; the drain tries again in a second"),
+                Err(_) => {
+                    self.handle.count_panic();
+                    tracing::error!("the drain panicked; it starts again in a second");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    async fn work(&self, shutdown: &CancellationToken) -> Result<(), S::Error> {
+        let mut book = Book::default();
+        let mut in_flight = InFlight::new();
+        let mut sweep = tokio::time::interval(self.options.period);
+        sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            self.start_due(&mut book, &mut in_flight).await?;
+            let wait = self.wait(&book).await?;
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some(outcome) = in_flight.next(), if !in_flight.is_empty() => {
+                    self.settle(outcome, &mut book, &mut in_flight).await?;
+                }
+                () = self.handle.rung() => {
+                    book.returned(&self.handle.take_returned());
+                    book.look_again();
+                }
+                () = tokio::time::sleep(wait) => {}
+                _ = sweep.tick() => {
+                    book.look_again();
+                    let most = self.options.most_expiring;
+                    self.store.change(vec![QueueChange::Expire { now: now() }, QueueChange::Trim { most }]).await?;
+                }
+            }
+        }
+        let finish = async {
+            while let Some(outcome) = in_flight.next().await {
+                self.settle(outcome, &mut book, &mut in_flight).await?;
+            }
+            Ok(())
+        };
+        // Whoever takes longer than the grace is asked again after the next start.
+        tokio::time::timeout(self.options.grace, finish).await.unwrap_or(Ok(()))
+    }
+
+    /// Starts a request for every destination that has a row due, as far as the limits allow.
+    async fn start_due<'a>(&'a self, book: &mut Book, in_flight: &mut InFlight<'a>) -> Result<(), S::Error> {
+        loop {
+            let free = self.options.parallel.saturating_sub(book.in_flight());
+            if free == 0 {
+                return Ok(());
+            }
+            let now = now();
+            let limit = u32::try_from(free).unwrap_or(u32::MAX);
+            let rows = self.store.due(now, limit, &book.excluded(now)).await?;
+            if rows.is_empty() {
+                return Ok(());
+            }
+            // Every row puts its destination into the book, so that the next look sees other destinations.
+            for row in rows {
+                match self.directory.find(&row.request.destination) {
+                    Some(destination) => {
+                        book.started(row.request.destination);
+                        in_flight.push(self.attempt(destination, row).boxed());
+                    }
+                    None => book.absent(row.request.destination),
+                }
+            }
+        }
+    }
+
+    /// How long nothing can become due.
+    async fn wait(&self, book: &Book) -> Result<Duration, S::Error> {
+        if book.in_flight() >= self.options.parallel {
+            return Ok(self.options.period);
+        }
+        let now = now();
+        let next_row = self.store.next_due(&book.excluded(now)).await?;
+        let next = next_row.into_iter().chain(book.next_release(now)).min();
+        let wait = next.map_or(self.options.period, |next| {
+            Duration::from_millis(next.milliseconds().saturating_sub(now.milliseconds()))
+        });
+        Ok(wait.min(self.options.period))
+    }
+
+    /// One attempt. Its panic is its own: the other rows go on.
+    async fn attempt(&self, destination: Destination, row: Row) -> Outcome {
+        let _sending = self.handle.sending(row.id);
+        let sending = AssertUnwindSafe(self.transport.send(&destination, &row.request)).catch_unwind();
+        let result = match tokio::time::timeout(self.options.timeout, sending).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => {
+                self.handle.count_panic();
+                Err(SendError::Panicked)
+            }
+            Err(_) => Err(SendError::NoAnswer { reason: format!("none within {:?}", self.options.timeout) }),
+        };
+        Outcome { row, result }
+    }
+
+    /// Writes down how this attempt ended, together with all others that have ended by now.
+    async fn settle(&self, first: Outcome, book: &mut Book, in_flight: &mut InFlight<'_>) -> Result<(), S::Error> {
+        let mut changes = vec![self.judge(first, book)];
+        while let Some(Some(outcome)) = in_flight.next().now_or_never() {
+            changes.push(self.judge(outcome, book));
+        }
+        self.store.change(changes).await
+    }
+
+    fn judge(&self, outcome: Outcome, book: &mut Book) -> QueueChange {
+        let Outcome { row: Row { id, request, attempts, .. }, result } = outcome;
+        let QueuedRequest { destination, destination_name, kind, subject, version, .. } = request;
+        let error = match result {
+            Ok(()) => {
+                book.answered(&destination);
+                self.handle.count_delivered();
+                tracing::info!(destination = destination_name, kind, subject, version, attempts, "delivered");
+                return QueueChange::Finish { id, version };
+            }
+            Err(error) => error,
+        };
+        match verdict(&error) {
+            Verdict::Dead => {
+                book.answered(&destination);
+                self.handle.count_buried();
+                tracing::warn!(destination = destination_name, kind, subject, version, %error, "refused for good");
+                QueueChange::Bury { id, version, error: error.to_string() }
+            }
+            Verdict::Retry { at_least, scope } => {
+                self.handle.count_failed();
+                let random = rand::random::<f64>();
+                let backoff = &self.options.backoff;
+                let next_at = match scope {
+                    Scope::Destination => book.failed(destination, attempts, at_least, now(), backoff, random),
+                    Scope::Row => {
+                        book.answered(&destination);
+                        now().saturating_add(backoff.delay(attempts.saturating_add(1), random))
+                    }
+                };
+                tracing::debug!(destination = destination_name, kind, subject, version, %error, "postponed");
+                QueueChange::Postpone { id, version, error: error.to_string(), next_at }
+            }
+        }
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp::new(crate::clock::now_ms()).unwrap_or(Timestamp::MAX)
+}
+
+impl<D: Directory> Directory for Arc<D> {
+    fn find(&self, address: &Address) -> Option<Destination> {
+        self.as_ref().find(address)
+    }
+}
+
+impl<T: Transport> Transport for Arc<T> {
+    fn send(
+        &self,
+        destination: &Destination,
+        request: &QueuedRequest,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        self.as_ref().send(destination, request)
+    }
+}

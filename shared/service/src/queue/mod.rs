@@ -1,0 +1,28 @@
+//! The failed-requests queue: what could not be delivered waits in a table and is sent until it arrives.
+//!
+//! - [`QueuedRequest`] is what waits: one row per destination, kind and subject; a newer version takes the place of an
+//!   older one.
+//! - [`SCHEMA`] and the functions of [`sql`] are the table. They work on a connection, so that a row is written in the very
+//!   transaction that caused it. [`QueueChange`] is such a write as a value, for a service whose only writer is a task.
+//! - [`Backoff`], [`SendError`] and [`verdict`] are the policy: when to try again, and when to give up.
+//! - [`Drain`] sends what is due. It knows the services only through [`QueueStore`], [`Directory`] and [`Transport`].
+//!
+//! There is no column that says which rows are being sent: the drain remembers that, and it dies with its process. After a
+//! crash in the middle of a request the row is simply due again. A destination may therefore get a request twice, and
+//! everything that is queued must be safe to repeat.
+
+mod change;
+mod drain;
+mod handle;
+mod policy;
+mod request;
+pub mod sql;
+
+pub use self::{
+    change::QueueChange,
+    drain::{Directory, Drain, DrainOptions, QueueStore, Transport},
+    handle::{QueueHandle, QueueStatistics},
+    policy::{Backoff, LONGEST_RETRY_AFTER, Scope, SendError, Verdict, verdict},
+    request::{Destination, QueuedRequest, Row},
+    sql::{Counts, Filter, Page, SCHEMA, StateFilter},
+};

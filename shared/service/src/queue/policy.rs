@@ -1,0 +1,172 @@
+//! When to try again, and when to give up: pure functions.
+
+use std::{str::FromStr as _, time::Duration};
+
+use crate::problem::Code;
+
+/// The longest wait that a destination can ask for with `Retry-After`.
+pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
+
+const TOO_MANY_REQUESTS: u16 = 429;
+const FIRST_SERVER_ERROR: u16 = 500;
+
+/// Why a request did not arrive.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// No answer: nobody there, a broken connection, or it took too long.
+    #[error("no answer: {reason}")]
+    NoAnswer {
+        /// What happened, for people.
+        reason: String,
+    },
+    /// Somebody else answered, who sits where the destination was or is in its way.
+    #[error("the answer did not come from the destination but from {found}")]
+    WrongResponder {
+        /// Who the answer says it came from.
+        found: String,
+    },
+    /// The destination answered that it does not take the request, or not now.
+    #[error("refused with {status}{}: {detail}", .code.as_ref().map(|code| format!(" {code}")).unwrap_or_default())]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The problem code ([`Code::name`]), if the answer was a problem document.
+        code: Option<String>,
+        /// What the answer says, for people.
+        detail: String,
+        /// How long the destination asks to be left alone (`Retry-After`).
+        retry_after: Option<Duration>,
+    },
+    /// The attempt panicked: a fault of our own program, which must not take the other rows with it.
+    #[error("the attempt panicked; the log says where")]
+    Panicked,
+}
+
+/// What to do after a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Try again.
+    Retry {
+        /// The least wait, if the destination asked for one.
+        at_least: Option<Duration>,
+        /// What shall wait.
+        scope: Scope,
+    },
+    /// Set it aside: the same request can never succeed.
+    Dead,
+}
+
+/// What a failure is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This row: others for the same destination may fare better.
+    Row,
+    /// The destination: its other rows would fail as well.
+    Destination,
+}
+
+/// Decides what a failure means.
+///
+/// Only the destination itself, with a code of our own that says that the request is wrong for ever, makes a dead letter.
+/// A proxy's 404 or 403, or a code of a later version of this program, does not.
+#[must_use]
+pub fn verdict(error: &SendError) -> Verdict {
+    match error {
+        SendError::NoAnswer { .. } | SendError::WrongResponder { .. } => {
+            Verdict::Retry { at_least: None, scope: Scope::Destination }
+        }
+        SendError::Panicked => Verdict::Retry { at_least: None, scope: Scope::Row },
+        SendError::Refused { status, code, retry_after, .. } => {
+            if code.as_deref().and_then(|code| Code::from_str(code).ok()).is_some_and(Code::permanent) {
+                return Verdict::Dead;
+            }
+            let busy = *status == TOO_MANY_REQUESTS || *status >= FIRST_SERVER_ERROR || retry_after.is_some();
+            let scope = if busy { Scope::Destination } else { Scope::Row };
+            Verdict::Retry { at_least: retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER)), scope }
+        }
+    }
+}
+
+/// Exponential back-off with full jitter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backoff {
+    /// The longest wait behind the first failure.
+    pub base: Duration,
+    /// The longest wait of all.
+    pub cap: Duration,
+}
+
+impl Default for Backoff {
+    /// From half a second to a minute.
+    fn default() -> Self {
+        Self { base: Duration::from_millis(500), cap: Duration::from_secs(60) }
+    }
+}
+
+impl Backoff {
+    /// How long to wait behind the `attempts`-th failure in a row (from 1): `random` (from 0 to 1) of the longest wait,
+    /// which doubles with each failure up to the cap.
+    #[must_use]
+    pub fn delay(&self, attempts: u32, random: f64) -> Duration {
+        let doublings = attempts.saturating_sub(1).min(31);
+        self.base.saturating_mul(1 << doublings).min(self.cap).mul_f64(random.clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, code: Option<&str>, retry_after: Option<u64>) -> SendError {
+        let retry_after = retry_after.map(Duration::from_secs);
+        SendError::Refused { status, code: code.map(str::to_owned), detail: String::from("no"), retry_after }
+    }
+
+    #[test]
+    fn the_longest_wait_doubles_up_to_the_cap() {
+        let backoff = Backoff::default();
+        let longest: Vec<_> = (1..=9).map(|attempts| backoff.delay(attempts, 1.0).as_millis()).collect();
+        assert_eq!(longest, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(backoff.delay(u32::MAX, 1.0), backoff.cap);
+        assert_eq!(backoff.delay(0, 1.0), backoff.base);
+    }
+
+    #[test]
+    fn jitter_is_full() {
+        let backoff = Backoff::default();
+        assert_eq!(backoff.delay(3, 0.0), Duration::ZERO);
+        assert_eq!(backoff.delay(3, 0.5), Duration::from_secs(1));
+    }
+
+    #[test]
+    fn only_a_permanent_code_of_our_own_makes_a_dead_letter() {
+        assert_eq!(verdict(&refused(403, Some("bad_signature"), None)), Verdict::Dead);
+        assert_eq!(verdict(&refused(422, Some("invalid_body"), None)), Verdict::Dead);
+        assert_eq!(verdict(&refused(413, Some("payload_too_large"), None)), Verdict::Dead);
+        let row = Verdict::Retry { at_least: None, scope: Scope::Row };
+        assert_eq!(verdict(&refused(403, None, None)), row);
+        assert_eq!(verdict(&refused(404, Some("not_found"), None)), row);
+        assert_eq!(verdict(&refused(422, Some("a_code_of_next_year"), None)), row);
+        assert_eq!(verdict(&SendError::Panicked), row);
+    }
+
+    #[test]
+    fn what_any_other_row_would_meet_too_is_about_the_destination() {
+        let destination = Verdict::Retry { at_least: None, scope: Scope::Destination };
+        assert_eq!(verdict(&SendError::NoAnswer { reason: String::from("connection refused") }), destination);
+        assert_eq!(verdict(&SendError::WrongResponder { found: String::from("rac1x") }), destination);
+        assert_eq!(verdict(&refused(429, Some("too_many_requests"), None)), destination);
+        assert_eq!(verdict(&refused(503, Some("not_ready"), None)), destination);
+    }
+
+    #[test]
+    fn retry_after_is_honoured_up_to_ten_minutes() {
+        let at_least = |seconds| verdict(&refused(503, Some("not_ready"), Some(seconds)));
+        let wait = |seconds| Verdict::Retry {
+            at_least: Some(Duration::from_secs(seconds)),
+            scope: Scope::Destination,
+        };
+        assert_eq!(at_least(7), wait(7));
+        assert_eq!(at_least(86_400), wait(600));
+    }
+}

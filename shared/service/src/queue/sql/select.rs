@@ -1,0 +1,196 @@
+//! The statements that read the table of failed requests.
+
+use raclette_chain::{address::Address, time::Timestamp};
+use sqlx::{FromRow as _, Row as _, SqliteConnection, sqlite::SqliteRow};
+
+use super::{QueuedRequest, integer};
+use crate::queue::Row;
+
+/// How many rows there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Rows that wait or are being sent.
+    pub waiting: u64,
+    /// Dead letters.
+    pub dead: u64,
+}
+
+/// Which rows to list by their state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFilter {
+    /// Those that wait or are being sent.
+    Waiting,
+    /// Dead letters.
+    Dead,
+}
+
+/// Which rows to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Only those for this destination.
+    pub destination: Option<Address>,
+    /// Only those in this state.
+    pub state: Option<StateFilter>,
+}
+
+/// A part of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The rows, oldest first.
+    pub rows: Vec<Row>,
+    /// Where the next page begins; none behind the last.
+    pub next_cursor: Option<i64>,
+}
+
+const COLUMNS: &str = "id, destination, destination_name, url, path, kind, subject, version, body, attempts, next_at, \
+                       created_at, expires_at, last_error, dead";
+
+/// All destinations that have rows which are not dead, each found by one step in the index.
+const DESTINATIONS: &str = "
+    with recursive destinations (address) as (
+        select min(destination) from failed_requests where dead = 0
+        union all
+        select (select min(destination) from failed_requests where dead = 0 and destination > address)
+        from destinations where address is not null)";
+
+impl sqlx::FromRow<'_, SqliteRow> for Row {
+    fn from_row(row: &SqliteRow) -> Result<Self, sqlx::Error> {
+        let destination = parsed(row, "destination", |text: String| text.parse::<Address>())?;
+        let expires_at = row.try_get::<Option<i64>, _>("expires_at")?;
+        Ok(Self {
+            id: row.try_get("id")?,
+            request: QueuedRequest {
+                destination,
+                destination_name: row.try_get("destination_name")?,
+                url: row.try_get("url")?,
+                path: row.try_get("path")?,
+                kind: row.try_get("kind")?,
+                subject: row.try_get("subject")?,
+                version: parsed(row, "version", u64::try_from::<i64>)?,
+                body: row.try_get("body")?,
+                expires_at: expires_at.map(timestamp),
+            },
+            attempts: parsed(row, "attempts", u32::try_from::<i64>)?,
+            next_at: timestamp(row.try_get("next_at")?),
+            created_at: timestamp(row.try_get("created_at")?),
+            last_error: row.try_get("last_error")?,
+            dead: row.try_get("dead")?,
+        })
+    }
+}
+
+/// A time as it was stored; one that was written by another hand and is out of range becomes the nearest that is not.
+fn timestamp(milliseconds: i64) -> Timestamp {
+    Timestamp::new(u64::try_from(milliseconds).unwrap_or(0)).unwrap_or(Timestamp::MAX)
+}
+
+/// Reads a column and turns it into what it means.
+fn parsed<'r, S, T, E>(row: &'r SqliteRow, column: &str, parse: impl FnOnce(S) -> Result<T, E>) -> Result<T, sqlx::Error>
+where
+    S: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+    E: std::error::Error + Send + Sync + 'static,
+{
+    parse(row.try_get(column)?)
+        .map_err(|source| sqlx::Error::ColumnDecode { index: column.to_owned(), source: Box::new(source) })
+}
+
+/// A list of addresses as one bound value: a JSON array, which SQLite reads with `json_each`.
+fn list(addresses: &[Address]) -> String {
+    let quoted: Vec<_> = addresses.iter().map(|address| format!("\"{address}\"")).collect();
+    format!("[{}]", quoted.join(","))
+}
+
+/// The rows that are due, at most one for each destination and `limit` in all, those that have been due for longest first.
+/// Destinations in `excluding` are left out.
+///
+/// # Errors
+/// Those of the database.
+pub async fn due(
+    connection: &mut SqliteConnection,
+    now: Timestamp,
+    limit: u32,
+    excluding: &[Address],
+) -> Result<Vec<Row>, sqlx::Error> {
+    let statement = format!(
+        "{DESTINATIONS}
+        select {COLUMNS} from failed_requests where id in (
+            select (select id from failed_requests where dead = 0 and destination = address and next_at <= ?1
+                    order by next_at, id limit 1)
+            from destinations where address not in (select value from json_each(?2)))
+        order by next_at, id limit ?3"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(integer(now.milliseconds()))
+        .bind(list(excluding))
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await
+}
+
+/// When the next row is due, those of the destinations in `excluding` left out; none if nothing else waits.
+///
+/// # Errors
+/// Those of the database.
+pub async fn next_due(
+    connection: &mut SqliteConnection,
+    excluding: &[Address],
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let statement = format!(
+        "{DESTINATIONS}
+        select min((select min(next_at) from failed_requests where dead = 0 and destination = address))
+        from destinations where address not in (select value from json_each(?1))"
+    );
+    let earliest: Option<i64> =
+        sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).bind(list(excluding)).fetch_one(connection).await?;
+    Ok(earliest.map(timestamp))
+}
+
+/// One row, if it is still there.
+///
+/// # Errors
+/// Those of the database.
+pub async fn find(connection: &mut SqliteConnection, id: i64) -> Result<Option<Row>, sqlx::Error> {
+    let statement = format!("select {COLUMNS} from failed_requests where id = ?1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id).fetch_optional(connection).await?;
+    row.as_ref().map(Row::from_row).transpose()
+}
+
+/// A part of the list: up to `limit` rows behind `cursor` (0: from the beginning).
+///
+/// # Errors
+/// Those of the database.
+pub async fn page(
+    connection: &mut SqliteConnection,
+    filter: &Filter,
+    cursor: i64,
+    limit: u32,
+) -> Result<Page, sqlx::Error> {
+    let statement = format!(
+        "select {COLUMNS} from failed_requests
+        where id > ?1 and (?2 is null or destination = ?2) and (?3 is null or dead = ?3) order by id limit ?4"
+    );
+    let mut rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(cursor)
+        .bind(filter.destination.map(|address| address.to_string()))
+        .bind(filter.state.map(|state| state == StateFilter::Dead))
+        .bind(i64::from(limit) + 1)
+        .fetch_all(connection)
+        .await?;
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next_cursor = if more { rows.last().map(|row| row.id) } else { None };
+    Ok(Page { rows, next_cursor })
+}
+
+/// How many rows there are.
+///
+/// # Errors
+/// Those of the database.
+pub async fn counts(connection: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
+    let (waiting, dead): (i64, i64) =
+        sqlx::query_as("select count(*) filter (where dead = 0), count(*) filter (where dead = 1) from failed_requests")
+            .fetch_one(connection)
+            .await?;
+    Ok(Counts { waiting: u64::try_from(waiting).unwrap_or(0), dead: u64::try_from(dead).unwrap_or(0) })
+}
