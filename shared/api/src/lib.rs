@@ -1,0 +1,39 @@
+//! The JSON messages of the Raclette protocol.
+//!
+//! JSON only carries: what is signed or hashed is a byte string of its own ([`signing`], and `raclette-chain`). A struct
+//! in here is what stands on the wire; its conversions to the types of `raclette-chain` are where text becomes a value,
+//! and they are strict: one spelling for each byte string, no integer above 2^53 - 1, no unknown member in a request. A
+//! conversion that fails names the field, what was expected and what was found ([`ApiError`]).
+//!
+//! # Layout, in reading order
+//! - [`error`], [`encoding`], [`schema`]: what all messages share.
+//! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
+//! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
+//! - [`wallet`], [`mining`], [`queue`]: what a peer shows to its owner.
+
+pub mod error;
+pub mod encoding;
+pub mod schema;
+pub mod network;
+pub mod membership;
+pub mod notice;
+pub mod signing;
+pub mod message;
+pub mod transaction;
+pub mod submission;
+pub mod block;
+pub mod chain;
+pub mod wallet;
+pub mod mining;
+pub mod queue;
+
+pub use error::{ApiError, Fault};
+pub use raclette_chain::PROTOCOL_VERSION;
+
+/// The header with which every answer names the address of the service that gives it, so that another process on the same
+/// port is not taken for it.
+pub const ADDRESS_HEADER: &str = "raclette-address";
+/// The header with which a peer names itself in a request: a hint, never a proof.
+pub const FROM_HEADER: &str = "raclette-from";
+/// The header that carries a network's join token in a registration.
+pub const JOIN_TOKEN_HEADER: &str = "raclette-join-token";

@@ -1,0 +1,95 @@
+//! The byte strings that members and tracker sign outside of the chain, and how a signature is written and checked.
+//!
+//! Each begins with its own tag and the network's id ([`Preimage`]), so that no signature serves two purposes or two
+//! networks. Before the genesis block is known, the id is 32 zeros.
+
+use raclette_chain::{
+    address::Address,
+    encoding::{Preimage, tag},
+    hash::NetworkId,
+    header::Header,
+    keys::{PrivateKey, PublicKey},
+    time::Timestamp,
+};
+
+use crate::{encoding, error::ApiError, membership::NewRegistration, notice::CheckedChange};
+
+/// What a peer signs to register (`raclette/register/1`).
+#[must_use]
+pub fn registration(new: &NewRegistration<'_>, key: &PublicKey) -> Vec<u8> {
+    Preimage::new(tag::REGISTER, &new.network)
+        .fixed(new.tracker.as_bytes())
+        .bytes(new.name.as_bytes())
+        .bytes(key.der())
+        .bytes(new.host.as_bytes())
+        .u16(new.port)
+        .u64(new.epoch)
+        .u64(new.time.milliseconds())
+        .finish()
+}
+
+/// What a peer signs to show that it lives at an address (`raclette/challenge/1`).
+#[must_use]
+pub fn challenge(network: &NetworkId, nonce: &[u8; 32], address: &Address, epoch: u64) -> Vec<u8> {
+    Preimage::new(tag::CHALLENGE, network).fixed(nonce).fixed(address.as_bytes()).u64(epoch).finish()
+}
+
+/// What a peer signs to report the genesis block that it made (`raclette/genesis-report/1`).
+#[must_use]
+pub fn genesis_report(network: &NetworkId, reporter: &Address, time: Timestamp) -> Vec<u8> {
+    Preimage::new(tag::GENESIS_REPORT, network).fixed(reporter.as_bytes()).u64(time.milliseconds()).finish()
+}
+
+/// What a peer signs to leave (`raclette/leave/1`).
+#[must_use]
+pub fn leave(network: &NetworkId, address: &Address, epoch: u64, time: Timestamp) -> Vec<u8> {
+    Preimage::new(tag::LEAVE, network).fixed(address.as_bytes()).u64(epoch).u64(time.milliseconds()).finish()
+}
+
+/// What a tracker signs to tell who came and who went (`raclette/notice/1`).
+///
+/// # Panics
+/// Never in practice: only for 2^32 changes or more, and a notice has at most [`crate::notice::MAX_NOTICE_CHANGES`].
+#[must_use]
+pub fn notice(network: &NetworkId, issued: Timestamp, changes: &[CheckedChange<'_>]) -> Vec<u8> {
+    let count = u32::try_from(changes.len()).expect("a notice has far fewer changes");
+    let start = Preimage::new(tag::NOTICE, network).u64(issued.milliseconds()).u32(count);
+    let all = changes.iter().fold(start, |preimage, change| {
+        let signature = change.registration_signature.as_ref().map_or(&[][..], |signature| signature.as_bytes());
+        preimage
+            .u8(change.kind.code())
+            .bytes(change.name.as_bytes())
+            .fixed(change.address.as_bytes())
+            .u64(change.epoch)
+            .u64(change.version)
+            .bytes(signature)
+    });
+    all.finish()
+}
+
+/// What a miner signs when it has found a block (`raclette/mining-complete/1`).
+#[must_use]
+pub fn mining_complete(network: &NetworkId, header: &Header, miner: &Address, time: Timestamp) -> Vec<u8> {
+    Preimage::new(tag::MINING_COMPLETE, network)
+        .fixed(&header.bytes())
+        .fixed(miner.as_bytes())
+        .u64(time.milliseconds())
+        .finish()
+}
+
+/// Signs a byte string; the signature as it stands in JSON.
+#[must_use]
+pub fn sign(preimage: &[u8], key: &PrivateKey) -> String {
+    encoding::to_base64(key.sign(preimage).as_bytes())
+}
+
+/// Checks the signature of a message. Takes some 20 to 40 microseconds of one core.
+///
+/// # Errors
+/// When the text is not base64 with padding, or no signature of `key` over these bytes.
+pub fn verify(preimage: &[u8], signature: &str, key: &PublicKey) -> Result<(), ApiError> {
+    let signature = encoding::signature("signature", signature)?;
+    key.verify(preimage, &signature).map_err(|error| {
+        ApiError::signature("signature", format_args!("a signature by {}", key.address()), format_args!("another ({error})"))
+    })
+}

@@ -1,0 +1,266 @@
+//! Transactions as JSON, the answers to submitting them, and what became of one.
+
+use raclette_chain::{
+    hash::{MessageDigest, NetworkId, TransactionId},
+    message::SealedMessage,
+    transaction::{SignedTransaction, Transaction},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    encoding::{self, amount, hash, integer, present, public_key, same, same_address, time},
+    error::ApiError,
+    message::SealedMessageJson,
+    schema,
+};
+
+/// The most transactions in one submission.
+pub const MAX_SUBMITTED_TRANSACTIONS: usize = 500;
+
+/// A signed transaction: money, a sealed message, or both, from one account to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = Transaction)]
+pub struct TransactionMessage {
+    /// The id: SHA-256 of what is signed. May be absent in a request, and is checked if it is there.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Hash)]
+    pub id: Option<String>,
+    /// The sender's address. May be absent in a request, and is checked if it is there.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Address)]
+    pub sender: Option<String>,
+    /// The sender's public key.
+    #[schema(value_type = schema::PublicKey)]
+    pub sender_key: String,
+    /// The recipient's address.
+    #[schema(value_type = schema::Address)]
+    pub recipient: String,
+    /// Money from the sender to the recipient; may be 0.
+    #[schema(value_type = schema::Amount)]
+    pub amount: u64,
+    /// Money from the sender to whoever mines it.
+    #[schema(value_type = schema::Amount)]
+    pub fee: u64,
+    /// How many transactions of this sender come before it, from 0.
+    #[schema(value_type = schema::Counter)]
+    pub sequence: u64,
+    /// When it was made.
+    #[schema(value_type = schema::Time)]
+    pub created: u64,
+    /// The last height at which it may stand in a block; 0: at any.
+    #[schema(value_type = schema::Height)]
+    pub valid_until: u32,
+    /// The digest of the sealed message. Absent if there is none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Hash)]
+    pub message_digest: Option<String>,
+    /// The length of the digest's preimage in bytes; 0: no message.
+    #[schema(minimum = 0, maximum = 6_144, example = 743)]
+    pub message_length: u32,
+    /// The sender's signature over `raclette/tx/1`.
+    #[schema(value_type = schema::Signature)]
+    pub signature: String,
+    /// The sealed message. May be absent although there is one: a transaction is as valid without.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SealedMessageJson)]
+    pub message: Option<SealedMessageJson>,
+}
+
+impl TransactionMessage {
+    /// A transaction as JSON, with its message if that is at hand.
+    #[must_use]
+    pub fn new(signed: &SignedTransaction, message: Option<&SealedMessage>) -> Self {
+        let transaction = signed.transaction();
+        let digest = transaction.message_digest;
+        Self {
+            id: Some(signed.id().to_string()),
+            sender: Some(signed.sender().to_string()),
+            sender_key: transaction.sender.to_pem(),
+            recipient: transaction.recipient.to_string(),
+            amount: transaction.amount.units(),
+            fee: transaction.fee.units(),
+            sequence: transaction.sequence,
+            created: transaction.created.milliseconds(),
+            valid_until: transaction.valid_until,
+            message_digest: (!digest.is_zero()).then(|| digest.to_string()),
+            message_length: transaction.message_length,
+            signature: encoding::to_base64(signed.signature().as_bytes()),
+            message: message.map(SealedMessageJson::from),
+        }
+    }
+
+    /// The transaction and the message in it. Every value is well-formed and the id and the sender's address are right;
+    /// signature, message and rules are still to be checked.
+    ///
+    /// # Errors
+    /// The first member that is malformed.
+    pub fn decode(&self, network: &NetworkId) -> Result<(SignedTransaction, Option<SealedMessage>), ApiError> {
+        let transaction = Transaction {
+            sender: public_key("sender_key", &self.sender_key)?,
+            recipient: encoding::address("recipient", &self.recipient)?,
+            amount: amount("amount", self.amount)?,
+            fee: amount("fee", self.fee)?,
+            sequence: integer("sequence", self.sequence)?,
+            created: time("created", self.created)?,
+            valid_until: self.valid_until,
+            message_digest: self.digest()?,
+            message_length: self.message_length,
+        };
+        if let Some(sender) = &self.sender {
+            same_address("sender", sender, &transaction.sender.address())?;
+        }
+        let signature = encoding::signature("signature", &self.signature)?;
+        // Its length is part of what a transaction counts towards limits, so it must be right from the start.
+        let expected = transaction.sender.modulus().len();
+        if signature.as_bytes().len() != expected {
+            let found = format_args!("{} bytes", signature.as_bytes().len());
+            return Err(ApiError::malformed("signature", format_args!("{expected} bytes, as the sender's key has"), found));
+        }
+        let signed = SignedTransaction::new(transaction, signature, network);
+        if let Some(id) = &self.id {
+            same("id", &hash::<TransactionId>("id", id)?, &signed.id())?;
+        }
+        let message = self.message.as_ref().map(SealedMessage::try_from).transpose();
+        Ok((signed, message.map_err(|error| error.within("message"))?))
+    }
+
+    fn digest(&self) -> Result<MessageDigest, ApiError> {
+        match self.message_digest.as_deref().map(|text| hash("message_digest", text)).transpose()? {
+            Some(MessageDigest::ZERO) => {
+                // A second way to say "no message" would give one transaction two spellings.
+                Err(ApiError::malformed("message_digest", "no such member if there is no message", "zeros"))
+            }
+            Some(digest) => Ok(digest),
+            None => Ok(MessageDigest::ZERO),
+        }
+    }
+}
+
+/// What became of a transaction that was submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SubmitStatus {
+    /// It is new, and is in the ledger now.
+    Accepted,
+    /// It was in the ledger already.
+    Known,
+    /// It stands in a block already.
+    Confirmed,
+}
+
+/// The answer to submitting one transaction (`POST /tx`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmitAnswer {
+    /// The transaction's id.
+    #[schema(value_type = schema::Hash)]
+    pub id: String,
+    /// What became of it.
+    pub status: SubmitStatus,
+}
+
+/// Why one of several transactions was refused: the essence of the problem that it would have got alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmitProblem {
+    /// The code of the problem, for programs.
+    #[schema(max_length = 64, example = "insufficient_funds")]
+    pub code: String,
+    /// The HTTP status that it would have got alone.
+    #[schema(minimum = 400, maximum = 599, example = 409)]
+    pub status: u16,
+    /// The problem in words.
+    #[schema(max_length = 2000, example = "the transaction costs 25, the account has 10")]
+    pub detail: String,
+}
+
+/// What became of one of several transactions: a status or a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmitResult {
+    /// The transaction's id. Absent if the transaction could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Hash)]
+    pub id: Option<String>,
+    /// What became of it. Absent if it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SubmitStatus)]
+    pub status: Option<SubmitStatus>,
+    /// Why it was refused. Absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = SubmitProblem)]
+    pub problem: Option<SubmitProblem>,
+}
+
+/// The answer to submitting several transactions: a result for each, in the same order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SubmitResults {
+    /// The results.
+    #[schema(max_items = 500)]
+    pub results: Vec<SubmitResult>,
+}
+
+/// Where a transaction is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransactionState {
+    /// In the ledger: it waits for a block.
+    Pending,
+    /// In a block of the chain.
+    Confirmed,
+    /// Out of the ledger, and in no block.
+    Dropped,
+}
+
+/// A transaction and what became of it (`GET /tx/{id}`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TransactionStatus {
+    /// The transaction.
+    pub transaction: TransactionMessage,
+    /// Where it is.
+    pub status: TransactionState,
+    /// The height of its block, if it is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Height)]
+    pub height: Option<u32>,
+    /// The hash of its block, if it is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Hash)]
+    pub block: Option<String>,
+    /// Its position among the transactions of its block, the reward being 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 5_000, example = 1)]
+    pub position: Option<u32>,
+    /// How many blocks, its own included, confirm it. The more, the less likely another branch replaces them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Height)]
+    pub confirmations: Option<u32>,
+    /// Why it was dropped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 2000, example = "replaced by a transaction with a higher fee")]
+    pub reason: Option<String>,
+    /// When this peer received it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
+    pub received: Option<u64>,
+}
+
+/// A page of the ledger: transactions that wait for a block (`GET /ledger`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LedgerPage {
+    /// How many transactions wait in all.
+    #[schema(value_type = schema::Counter)]
+    pub count: u64,
+    /// How many bytes they have in all.
+    #[schema(value_type = schema::Counter)]
+    pub bytes: u64,
+    /// A hash over all of them, equal on two peers exactly if their ledgers are.
+    #[schema(value_type = schema::Hash)]
+    pub digest: String,
+    /// The transactions of this page.
+    #[schema(max_items = 500)]
+    pub transactions: Vec<TransactionMessage>,
+    /// Where the next page begins. Absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 128, example = "128")]
+    pub next_cursor: Option<String>,
+}

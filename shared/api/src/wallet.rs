@@ -1,0 +1,228 @@
+//! What a peer does for its owner: money, sending, and the messages that were sent and received.
+
+use raclette_chain::{
+    address::Address,
+    amount::Amount,
+    message::MAX_TEXT_LENGTH,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    encoding::{self, amount, present},
+    error::ApiError,
+    schema,
+    transaction::TransactionMessage,
+};
+
+/// The owner's account (`GET /wallet`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Wallet {
+    /// The peer's name.
+    #[schema(value_type = schema::Name)]
+    pub name: String,
+    /// Its address.
+    #[schema(value_type = schema::Address)]
+    pub address: String,
+    /// Its public key.
+    #[schema(value_type = schema::PublicKey)]
+    pub public_key: String,
+    /// The confirmed money.
+    #[schema(value_type = schema::Amount)]
+    pub balance: u64,
+    /// What can be spent now: the confirmed money without what is on its way out.
+    #[schema(value_type = schema::Amount)]
+    pub spendable: u64,
+    /// What waits in the ledger to come in. It can be spent once a block confirms it.
+    #[schema(value_type = schema::Amount)]
+    pub pending_in: u64,
+    /// What waits in the ledger to go out, fees included.
+    #[schema(value_type = schema::Amount)]
+    pub pending_out: u64,
+    /// The sequence number of the next transaction.
+    #[schema(value_type = schema::Counter)]
+    pub next_sequence: u64,
+}
+
+/// What the owner wants to send (`POST /send`): money, a message, or both.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SendRequest {
+    /// To whom: the name of a peer, or an address.
+    #[schema(pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", min_length = 1, max_length = 62, example = "bob")]
+    pub to: String,
+    /// How much money; absent: none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Amount)]
+    pub amount: Option<u64>,
+    /// The text, at most 4096 bytes in UTF-8; absent: none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 4096, example = "Here are 25 for the cheese.")]
+    pub message: Option<String>,
+    /// The fee for whoever mines it; absent: the network's lowest.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Amount)]
+    pub fee: Option<u64>,
+}
+
+/// To whom the owner wants to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SendTo {
+    /// A peer, by its name.
+    Name(String),
+    /// An account, by its address.
+    Address(Address),
+}
+
+/// What the owner wants to send, as values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SendOrder {
+    /// To whom.
+    pub to: SendTo,
+    /// How much money.
+    pub amount: Amount,
+    /// The text.
+    pub message: Option<String>,
+    /// The fee; none: the network's lowest.
+    pub fee: Option<Amount>,
+}
+
+impl TryFrom<SendRequest> for SendOrder {
+    type Error = ApiError;
+
+    fn try_from(request: SendRequest) -> Result<Self, Self::Error> {
+        // No address is a name: it has 62 characters, a name at most 32.
+        let to = match encoding::name("to", &request.to) {
+            Ok(name) => SendTo::Name(name.to_owned()),
+            Err(_) if request.to.starts_with("rac1") => SendTo::Address(encoding::address("to", &request.to)?),
+            Err(error) => {
+                return Err(ApiError { expected: String::from("the name of a peer (a-z, 0-9 and -) or an address (rac1...)"), ..error });
+            }
+        };
+        if let Some(text) = request.message.as_ref().filter(|text| text.len() > MAX_TEXT_LENGTH) {
+            let expected = format_args!("at most {MAX_TEXT_LENGTH} bytes");
+            return Err(ApiError::malformed("message", expected, format_args!("{} bytes", text.len())));
+        }
+        if request.amount.is_none() && request.message.is_none() {
+            return Err(ApiError::malformed("amount", "an amount, a message, or both", "neither"));
+        }
+        Ok(Self {
+            to,
+            amount: amount("amount", request.amount.unwrap_or(0))?,
+            fee: request.fee.map(|fee| amount("fee", fee)).transpose()?,
+            message: request.message,
+        })
+    }
+}
+
+/// How far a transaction that was just sent has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SendStatus {
+    /// It is in this peer's ledger and on its way.
+    Sent,
+    /// The recipient has it.
+    Delivered,
+    /// The recipient could not be reached; the delivery waits in the queue.
+    Queued,
+}
+
+/// The answer to sending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SendResponse {
+    /// The transaction that was made.
+    pub transaction: TransactionMessage,
+    /// How far it has come.
+    pub status: SendStatus,
+    /// The name of the recipient, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Name)]
+    pub recipient_name: Option<String>,
+}
+
+/// Whether the owner sent something or received it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// It came in.
+    Received,
+    /// It went out.
+    Sent,
+}
+
+/// How far something that was sent or received has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageStatus {
+    /// The recipient does not have it yet; the delivery waits in the queue.
+    Queued,
+    /// The recipient has it.
+    Delivered,
+    /// It waits in the ledger for a block.
+    Pending,
+    /// It stands in a block.
+    Confirmed,
+}
+
+/// Something that was sent or received, opened for its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessageEntry {
+    /// The id of its transaction.
+    #[schema(value_type = schema::Hash)]
+    pub id: String,
+    /// Whether it was sent or received.
+    pub direction: Direction,
+    /// The sender's address.
+    #[schema(value_type = schema::Address)]
+    pub from: String,
+    /// The recipient's address.
+    #[schema(value_type = schema::Address)]
+    pub to: String,
+    /// The sender's name, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Name)]
+    pub from_name: Option<String>,
+    /// The recipient's name, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Name)]
+    pub to_name: Option<String>,
+    /// The text. Absent if there is none, or if it is unreadable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 4096, example = "Here are 25 for the cheese.")]
+    pub text: Option<String>,
+    /// Whether there is a message that is not at hand or does not open with the owner's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = true)]
+    pub unreadable: Option<bool>,
+    /// The money that came with it.
+    #[schema(value_type = schema::Amount)]
+    pub amount: u64,
+    /// The fee.
+    #[schema(value_type = schema::Amount)]
+    pub fee: u64,
+    /// When it was made.
+    #[schema(value_type = schema::Time)]
+    pub created: u64,
+    /// How far it has come.
+    pub status: MessageStatus,
+    /// The height of its block, if it is confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Height)]
+    pub height: Option<u32>,
+    /// How many blocks, its own included, confirm it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Height)]
+    pub confirmations: Option<u32>,
+}
+
+/// A page of what was sent and received, the newest first (`GET /messages`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MessagePage {
+    /// The entries.
+    #[schema(max_items = 500)]
+    pub messages: Vec<MessageEntry>,
+    /// Where the next page begins. Absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 128, example = "41")]
+    pub next_cursor: Option<String>,
+}
