@@ -1,0 +1,122 @@
+//! Mining on command: jobs that search a nonce on threads of their own.
+//!
+//! A job ends when it has found a block, when somebody else's block becomes the tip, or when it is cancelled. While
+//! another member says that it has found a block (`MiningComplete`), the search pauses until that block comes, or five
+//! seconds have passed without it.
+
+mod job;
+mod race;
+mod search;
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+pub use job::{Job, JobState, Outcome};
+pub use race::{Race, Verdict};
+use raclette_chain::hash::BlockHash;
+use raclette_service::tasks::Tasks;
+use tokio::sync::mpsc;
+
+use crate::node::{Node, NodeError};
+
+/// How many finished jobs are remembered.
+const REMEMBERED: usize = 100;
+
+/// What a person may choose about a job.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Order {
+    /// How many threads search; none: all cores but one, at least one.
+    pub threads: Option<usize>,
+    /// The most transactions in the block; none: what the network allows.
+    pub max_transactions: Option<usize>,
+}
+
+/// A block that this peer has found, to be told to the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The block; it is stored.
+    pub block: BlockHash,
+}
+
+/// Why a job was not started.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum MineError {
+    /// One is running; there is one at a time.
+    #[error("job {id} is running; a peer mines one block at a time")]
+    Busy {
+        /// The running job.
+        id: String,
+    },
+    /// The node says no.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+}
+
+/// All mining of a peer.
+#[derive(Debug)]
+pub struct Miner {
+    node: Arc<Node>,
+    tasks: Tasks,
+    race: Arc<Race>,
+    jobs: Mutex<VecDeque<Arc<Job>>>,
+    found: mpsc::UnboundedSender<Found>,
+}
+
+impl Miner {
+    /// A miner that tells of found blocks through `found`.
+    #[must_use]
+    pub fn new(node: Arc<Node>, tasks: Tasks, found: mpsc::UnboundedSender<Found>) -> Self {
+        Self { node, tasks, race: Arc::new(Race::default()), jobs: Mutex::default(), found }
+    }
+
+    /// The race with other members for the next block.
+    #[must_use]
+    pub fn race(&self) -> &Race {
+        &self.race
+    }
+
+    /// Starts a job.
+    ///
+    /// # Errors
+    /// [`MineError::Busy`], or the node is not ready.
+    pub fn start(&self, order: Order) -> Result<Arc<Job>, MineError> {
+        let state = self.node.state()?;
+        let mut jobs = self.jobs();
+        if let Some(running) = jobs.iter().find(|job| job.is_running()) {
+            return Err(MineError::Busy { id: running.id().to_owned() });
+        }
+        let job = Arc::new(Job::new(&state));
+        jobs.push_front(Arc::clone(&job));
+        jobs.truncate(REMEMBERED);
+        drop(jobs);
+        let search = search::run(
+            Arc::clone(&self.node),
+            Arc::clone(&self.race),
+            Arc::clone(&job),
+            order,
+            self.found.clone(),
+            self.tasks.stopping(),
+        );
+        self.tasks.spawn("mining job", search);
+        Ok(job)
+    }
+
+    /// A job by its id.
+    #[must_use]
+    pub fn job(&self, id: &str) -> Option<Arc<Job>> {
+        self.jobs().iter().find(|job| job.id() == id).cloned()
+    }
+
+    /// Whether a job is running.
+    #[must_use]
+    pub fn is_mining(&self) -> bool {
+        self.jobs().iter().any(|job| job.is_running())
+    }
+
+    fn jobs(&self) -> MutexGuard<'_, VecDeque<Arc<Job>>> {
+        // The list is whole after every call: a panic elsewhere cannot have left it half written.
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,161 @@
+//! The node: the one place that knows the chain, and its only application interface.
+//!
+//! Reads take a snapshot of the published [`State`], which never changes once published, or ask the read-only pool. Changes
+//! go to the one [`writer`] as commands, which commits them together and publishes the new state. The node never calls
+//! the network: it publishes what happened as [`Event`]s, and tasks listen.
+
+mod accept;
+mod chain;
+mod directory;
+mod draft;
+mod error;
+mod event;
+mod mail;
+mod mempool;
+mod state;
+mod verified;
+pub mod writer;
+
+use std::sync::Arc;
+
+use raclette_chain::{address::Address, hash::NetworkId, keys::PrivateKey};
+use sqlx::SqlitePool;
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
+
+pub use chain::{BlockOutcome, TransactionPlace};
+pub use directory::{Changed, Members};
+pub use error::NodeError;
+pub use event::{Event, Origin};
+pub use mail::{Balance, DELIVERY, MailItem};
+pub use mempool::{Incoming, TransactionOutcome};
+pub use state::State;
+pub use verified::VerifiedLeaves;
+use writer::Command;
+
+/// How many commands may wait for the writer before callers wait too.
+const WAITING_COMMANDS: usize = 1_024;
+/// How many events a slow listener may lag behind before it misses some.
+const EVENTS: usize = 4_096;
+
+/// Who this peer is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The name it registers.
+    pub name: String,
+    /// Its key.
+    pub key: Arc<PrivateKey>,
+}
+
+impl Identity {
+    /// The address of the key.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        self.key.public().address()
+    }
+}
+
+/// The application. Share it behind an `Arc`.
+#[derive(Debug)]
+pub struct Node {
+    identity: Identity,
+    readers: SqlitePool,
+    state: watch::Receiver<Option<Arc<State>>>,
+    members: Members,
+    commands: mpsc::Sender<Command>,
+    events: broadcast::Sender<Event>,
+    verified: VerifiedLeaves,
+    /// Bounds how many signatures are verified at once, so that the API keeps its share of the processors.
+    verifying: Arc<Semaphore>,
+    /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
+    sending: Mutex<()>,
+}
+
+/// The ends of a node that its writer holds.
+#[derive(Debug)]
+pub struct WriterEnds {
+    /// What is to be written.
+    pub commands: mpsc::Receiver<Command>,
+    /// Where the new state is published.
+    pub state: watch::Sender<Option<Arc<State>>>,
+    /// Where it is told what happened.
+    pub events: broadcast::Sender<Event>,
+}
+
+impl Node {
+    /// A node on what was stored before, and the ends for its writer.
+    #[must_use]
+    pub fn new(
+        identity: Identity,
+        readers: SqlitePool,
+        state: Option<Arc<State>>,
+        members: Members,
+    ) -> (Arc<Self>, WriterEnds) {
+        let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
+        let (publisher, state) = watch::channel(state);
+        let (events, _) = broadcast::channel(EVENTS);
+        let verifying = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let node = Self {
+            identity,
+            readers,
+            state,
+            members,
+            commands,
+            events: events.clone(),
+            verified: VerifiedLeaves::default(),
+            verifying: Arc::new(Semaphore::new(verifying)),
+            sending: Mutex::new(()),
+        };
+        (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events })
+    }
+
+    /// Who this peer is.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The other members.
+    #[must_use]
+    pub fn members(&self) -> &Members {
+        &self.members
+    }
+
+    /// The read-only pool, for what is not in the published state.
+    #[must_use]
+    pub fn readers(&self) -> &SqlitePool {
+        &self.readers
+    }
+
+    /// The published state: a snapshot that never changes.
+    ///
+    /// # Errors
+    /// [`NodeError::NotReady`] before this peer belongs to a network.
+    pub fn state(&self) -> Result<Arc<State>, NodeError> {
+        self.state.borrow().clone().ok_or(NodeError::NotReady { waiting_for: "the network's genesis block" })
+    }
+
+    /// The id of the network, once this peer belongs to one.
+    #[must_use]
+    pub fn network(&self) -> Option<NetworkId> {
+        self.state.borrow().as_ref().map(|state| state.rules.network)
+    }
+
+    /// Tells when a new state is published.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Option<Arc<State>>> {
+        self.state.clone()
+    }
+
+    /// What happens from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Has the writer do something, and waits until it is committed or refused.
+    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, NodeError>>) -> Command) -> Result<T, NodeError> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(command(answer)).await.map_err(|_| NodeError::ShuttingDown)?;
+        answered.await.map_err(|_| NodeError::ShuttingDown)?
+    }
+}

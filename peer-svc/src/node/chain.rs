@@ -1,0 +1,218 @@
+//! Blocks on their way in, and reading the chain.
+
+use std::sync::Arc;
+
+use raclette_api::membership::PeerRecord;
+use raclette_chain::{
+    block::{Block, Checked, Unchecked},
+    genesis::Genesis,
+    hash::{BlockHash, TransactionId},
+    message::SealedMessage,
+    rules::{self, BlockError},
+    time::Timestamp,
+    transaction::SignedTransaction,
+};
+use raclette_service::{clock::now_ms, queue::QueueChange};
+
+use super::{Node, NodeError, Origin, State, writer::Command};
+use crate::store;
+
+/// What became of a block that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BlockOutcome {
+    /// It is on the active branch now.
+    Accepted,
+    /// It is stored, on a branch that does not win.
+    Stored,
+    /// It was there already.
+    Known,
+    /// Its parent is not known here; the history has to be fetched.
+    Orphan,
+    /// Its time is too far ahead: it may be good later.
+    Later,
+}
+
+/// Where a transaction is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransactionPlace {
+    /// In the ledger.
+    Pending,
+    /// In a block of the active branch.
+    Confirmed {
+        /// The height of the block.
+        height: u32,
+        /// The block.
+        block: BlockHash,
+        /// Where it stands in the block, the first behind the reward being 0.
+        position: usize,
+        /// How many blocks there are from that one to the tip, both counted.
+        confirmations: u32,
+    },
+    /// In neither: it was replaced, expired, or could not be paid any more.
+    Dropped,
+}
+
+impl Node {
+    /// Joins the network that begins with this genesis block.
+    ///
+    /// # Errors
+    /// When this peer belongs to another network already, or it cannot be stored.
+    pub async fn found(&self, genesis: Genesis) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Found(Box::new(genesis), answer)).await
+    }
+
+    /// Takes a block: the header's work first, then the signatures that were not seen before (on blocking threads), then
+    /// the writer.
+    ///
+    /// # Errors
+    /// When the block is not valid, or cannot be stored.
+    pub async fn submit_block(&self, block: Block<Unchecked>, origin: Origin) -> Result<BlockOutcome, NodeError> {
+        let state = self.state()?;
+        let hash = block.hash();
+        if let Some(entry) = state.index.get(&hash) {
+            return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(BlockOutcome::Known) };
+        }
+        let Some(parent) = state.index.parent(&block.header().previous) else {
+            return Ok(BlockOutcome::Orphan);
+        };
+        let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+        match rules::check_header(block.header(), &parent, &state.rules, now) {
+            Ok(()) => {}
+            Err(BlockError::TimeTooNew { .. }) => return Ok(BlockOutcome::Later),
+            Err(error) => return Err(error.into()),
+        }
+        let block = self.verify_block(block, &state).await?;
+        self.ask(|answer| Command::Block(Box::new(block), origin, answer)).await
+    }
+
+    /// Checks body and signatures away from the async threads.
+    async fn verify_block(&self, block: Block<Unchecked>, state: &State) -> Result<Block<Unchecked>, NodeError> {
+        let known: Vec<bool> =
+            block.transactions().iter().map(|transaction| self.verified.contains(&transaction.leaf())).collect();
+        let permit = Arc::clone(&self.verifying).acquire_owned().await.map_err(|_| NodeError::ShuttingDown)?;
+        let rules = Arc::clone(&state.rules);
+        let work = move || {
+            let _permit = permit;
+            rules::check_body(&block, &rules)?;
+            for (position, (transaction, known)) in block.transactions().iter().zip(known).enumerate() {
+                if !known {
+                    transaction.verify(&rules.network).map_err(|error| BlockError::Transaction {
+                        position,
+                        error: rules::TransactionError::Signature(error),
+                    })?;
+                }
+            }
+            Ok::<_, BlockError>(block)
+        };
+        let block = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)??;
+        self.verified.insert(block.transactions().iter().map(SignedTransaction::leaf));
+        Ok(block)
+    }
+
+    /// Reads a block of any branch. The genesis block has no body and is not among them.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn block(&self, hash: &BlockHash) -> Result<Option<Block<Checked>>, NodeError> {
+        let network = self.state()?.rules.network;
+        Ok(store::blocks::get(&self.readers, hash, &network).await?)
+    }
+
+    /// Finds a transaction: in the ledger, in the active branch, or among what the owner sent and received.
+    ///
+    /// # Errors
+    /// [`NodeError::UnknownTransaction`], or the file cannot be read.
+    pub async fn transaction(
+        &self,
+        id: &TransactionId,
+    ) -> Result<(Arc<SignedTransaction>, TransactionPlace), NodeError> {
+        let state = self.state()?;
+        if let Some(transaction) = state.ledger.get(id) {
+            return Ok((Arc::clone(transaction), TransactionPlace::Pending));
+        }
+        if let Some((height, position)) = store::blocks::position(&self.readers, id).await?
+            && let Some(entry) = state.index.at(height)
+            && let Some(block) = self.block(&entry.hash).await?
+            && let Some(transaction) = block.transactions().get(position).filter(|found| found.id() == *id)
+        {
+            let place = self.confirmed(&state, height, position).unwrap_or(TransactionPlace::Pending);
+            return Ok((Arc::new(transaction.clone()), place));
+        }
+        let mail = store::mail::get(&self.readers, &state.rules.network, id).await?;
+        let item = mail.ok_or(NodeError::UnknownTransaction { id: *id })?;
+        Ok((item.transaction, TransactionPlace::Dropped))
+    }
+
+    /// Where a transaction is that is known to exist.
+    pub(super) async fn place(&self, state: &State, id: &TransactionId) -> Result<TransactionPlace, NodeError> {
+        if state.ledger.get(id).is_some() {
+            return Ok(TransactionPlace::Pending);
+        }
+        let position = store::blocks::position(&self.readers, id).await?;
+        let place = position.and_then(|(height, position)| self.confirmed(state, height, position));
+        Ok(place.unwrap_or(TransactionPlace::Dropped))
+    }
+
+    #[expect(clippy::unused_self, reason = "a question to the node, like its neighbours")]
+    fn confirmed(&self, state: &State, height: u32, position: usize) -> Option<TransactionPlace> {
+        let block = state.index.at(height)?.hash;
+        let confirmations = state.next_height().saturating_sub(height);
+        Some(TransactionPlace::Confirmed { height, block, position, confirmations })
+    }
+
+    /// Reads the sealed message of a transaction.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn message(&self, transaction: &SignedTransaction) -> Result<Option<SealedMessage>, NodeError> {
+        if transaction.transaction().message_length == 0 {
+            return Ok(None);
+        }
+        Ok(store::ledger::message(&self.readers, &transaction.transaction().message_digest).await?)
+    }
+
+    /// Notes what has been sent to everybody, and queues what has to wait for somebody.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn relayed(
+        &self,
+        transactions: Vec<TransactionId>,
+        blocks: Vec<BlockHash>,
+        queue: Vec<QueueChange>,
+    ) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Relayed { transactions, blocks, queue, answer }).await
+    }
+
+    /// Changes the queue of failed requests; returns how many rows each change touched.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn change_queue(&self, changes: Vec<QueueChange>) -> Result<Vec<u64>, NodeError> {
+        self.ask(|answer| Command::Queue(changes, answer)).await
+    }
+
+    /// Notes that the recipient's peer has a transaction of the owner.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn delivered(&self, id: TransactionId, changes: Vec<QueueChange>) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Delivered(id, changes, answer)).await
+    }
+
+    /// Stores what is known of members.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn store_members(&self, records: Vec<PeerRecord>) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Members(records, answer)).await
+    }
+
+    /// Stores a single value.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn store_value(&self, key: &'static str, value: String) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Meta(key, value, answer)).await
+    }
+}

@@ -1,0 +1,136 @@
+//! The other members, as this peer knows them, and what a tracker's news does to that.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use raclette_api::membership::PeerRecord;
+use raclette_chain::{address::Address, keys::PublicKey};
+use raclette_service::{
+    membership::{News, Outcome, PeerDirectory},
+    queue::{Destination, Directory},
+};
+
+/// The list of members. This peer itself is not in it.
+#[derive(Debug)]
+pub struct Members {
+    owner: Address,
+    directory: Mutex<PeerDirectory>,
+}
+
+/// What news changed.
+#[derive(Debug, Default)]
+pub struct Changed {
+    /// Records to be stored.
+    pub records: Vec<PeerRecord>,
+    /// Members that were not online before and are now.
+    pub returned: Vec<Destination>,
+    /// How many pieces of news were not newer than what is known.
+    pub stale: usize,
+}
+
+impl Members {
+    /// The list as it was stored; a record that is not what the tracker wrote is left out, and told about again.
+    #[must_use]
+    pub fn restored(owner: Address, records: &[PeerRecord]) -> Self {
+        let mut directory = PeerDirectory::new();
+        for record in records {
+            match News::of_record(record) {
+                Ok(news) => {
+                    directory.apply(news);
+                }
+                Err(error) => tracing::warn!(name = record.name, %error, "a stored member is left out"),
+            }
+        }
+        Self { owner, directory: Mutex::new(directory) }
+    }
+
+    /// Takes news in, each only if it is newer than what is known.
+    pub fn apply(&self, news: impl IntoIterator<Item = News>) -> Changed {
+        let mut directory = self.directory();
+        let mut changed = Changed::default();
+        for news in news.into_iter().filter(|news| news.address() != self.owner) {
+            match directory.apply(news) {
+                Outcome::Stale => changed.stale += 1,
+                Outcome::Applied { peer, returned, .. } => {
+                    changed.records.extend(peer.record());
+                    if returned {
+                        changed.returned.extend(peer.destination());
+                    }
+                }
+            }
+        }
+        changed
+    }
+
+    /// Members in the order of their names, beginning behind `after`.
+    #[must_use]
+    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<PeerRecord> {
+        self.directory().by_name(after).filter_map(|peer| peer.record()).take(limit).collect()
+    }
+
+    /// Members that can be reached.
+    #[must_use]
+    pub fn online(&self) -> Vec<Destination> {
+        self.directory().online().filter_map(|peer| peer.destination()).collect()
+    }
+
+    /// How many members are online, and how many are known and are not.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let directory = self.directory();
+        let online = directory.online().count();
+        (online, directory.by_name(None).count() - online)
+    }
+
+    /// What is known of a member.
+    #[must_use]
+    pub fn get(&self, address: &Address) -> Option<PeerRecord> {
+        self.directory().peer(address).and_then(|peer| peer.record())
+    }
+
+    /// The name of a member.
+    #[must_use]
+    pub fn name_of(&self, address: &Address) -> Option<String> {
+        self.directory().peer(address).map(|peer| peer.name.clone())
+    }
+
+    /// The address of the member with this name, also while it is offline.
+    #[must_use]
+    pub fn address_of(&self, name: &str) -> Option<Address> {
+        self.directory().named(name).map(|peer| peer.address)
+    }
+
+    /// The key of a member.
+    #[must_use]
+    pub fn key_of(&self, address: &Address) -> Option<PublicKey> {
+        self.directory().peer(address).and_then(|peer| peer.key.clone())
+    }
+
+    /// Whether this key is a member's.
+    #[must_use]
+    pub fn is_registered(&self, address: &Address) -> bool {
+        self.directory().peer(address).is_some()
+    }
+
+    /// Where a member can be reached; none while it is offline.
+    #[must_use]
+    pub fn destination(&self, address: &Address) -> Option<Destination> {
+        self.directory().peer(address).and_then(|peer| peer.destination())
+    }
+
+    /// The highest version heard of.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.directory().version()
+    }
+
+    fn directory(&self) -> MutexGuard<'_, PeerDirectory> {
+        // The list is whole after every call: a panic elsewhere cannot have left it half written.
+        self.directory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Directory for Members {
+    fn find(&self, address: &Address) -> Option<Destination> {
+        self.destination(address)
+    }
+}

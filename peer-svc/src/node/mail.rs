@@ -1,0 +1,209 @@
+//! The owner's side of the node: what is owned, sending, and reading what was sent and received.
+
+use std::sync::Arc;
+
+use raclette_api::{transaction::TransactionMessage, wallet::{SendOrder, SendTo}};
+use raclette_chain::{
+    accounts::Account,
+    address::Address,
+    amount::Amount,
+    hash::MessageDigest,
+    ledger::LedgerError,
+    message::{Reader, SealedMessage},
+    time::Timestamp,
+    transaction::{SignedTransaction, Transaction},
+};
+use raclette_service::{clock::now_ms, queue::{QueueChange, QueuedRequest}};
+
+use super::{Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
+use crate::store::{self, mail::Item};
+
+/// How long the relay has to deliver a new transaction to its recipient before the queue tries too, in milliseconds.
+const HEAD_START: u64 = 3_000;
+
+/// The kind of queue rows that bring a transaction to its recipient.
+pub const DELIVERY: &str = "delivery";
+
+/// What the owner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Balance {
+    /// The account after the tip.
+    pub account: Account,
+    /// What is confirmed and not on its way out.
+    pub spendable: Amount,
+    /// What pending transactions will bring.
+    pub pending_in: Amount,
+    /// What pending transactions cost.
+    pub pending_out: Amount,
+    /// The sequence number of the owner's next transaction.
+    pub next_sequence: u64,
+}
+
+/// A transaction that the owner sent or received, with its message opened.
+#[derive(Debug, Clone)]
+pub struct MailItem {
+    /// The stored item.
+    pub item: Item,
+    /// Where the transaction is now.
+    pub place: TransactionPlace,
+    /// The message; none if there is none, or it has not come yet.
+    pub text: Option<Result<String, raclette_chain::message::OpenError>>,
+}
+
+impl Node {
+    /// What an address has, confirmed and pending.
+    #[must_use]
+    pub fn balance(state: &State, address: &Address) -> Balance {
+        let account = state.account(address);
+        let pending_out = state.ledger.outgoing(address);
+        Balance {
+            account,
+            spendable: account.balance.checked_sub(pending_out).unwrap_or(Amount::ZERO),
+            pending_in: state.ledger.incoming(address),
+            pending_out,
+            next_sequence: state.ledger.next_sequence(address, &account),
+        }
+    }
+
+    /// Seals, signs and stores a transaction of the owner, with the row that brings it to its recipient in the same commit.
+    ///
+    /// # Errors
+    /// When the recipient is unknown, the money is not there, or it cannot be stored.
+    pub async fn send(&self, order: SendOrder) -> Result<Arc<SignedTransaction>, NodeError> {
+        // From here until the ledger has it, nobody else may use the same sequence number.
+        let _turn = self.sending.lock().await;
+        let state = self.state()?;
+        let recipient = match &order.to {
+            SendTo::Address(address) => *address,
+            SendTo::Name(name) => self
+                .members()
+                .address_of(name)
+                .or_else(|| (*name == self.identity().name).then(|| self.identity().address()))
+                .ok_or_else(|| NodeError::UnknownRecipient { name: name.clone() })?,
+        };
+        let owner = self.identity().address();
+        let balance = Self::balance(&state, &owner);
+        let fee = order.fee.unwrap_or(state.rules.parameters.minimum_fee);
+        let created = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+        let unsigned = Transaction {
+            sender: self.identity().key.public().clone(),
+            recipient,
+            amount: order.amount,
+            fee,
+            sequence: balance.next_sequence,
+            created,
+            valid_until: 0,
+            message_digest: MessageDigest::ZERO,
+            message_length: 0,
+        };
+        let (transaction, message) = self.seal_and_sign(unsigned, order.message, &state).await?;
+        let transaction = Arc::new(transaction);
+        self.verified.insert([transaction.leaf()]);
+        let deliveries = self.delivery(&transaction, message.as_deref(), now_ms());
+        let offer = Offer {
+            transaction: Arc::clone(&transaction),
+            message,
+            origin: Origin::Local,
+            registered: true,
+            deliveries,
+        };
+        let mut outcomes = self.offer(vec![offer]).await?;
+        match outcomes.pop().unwrap_or(Err(NodeError::ShuttingDown)) {
+            Ok(_) => Ok(transaction),
+            Err(NodeError::Ledger(LedgerError::InsufficientFunds { confirmed, pending, .. })) => {
+                let needed = order.amount.checked_add(fee).unwrap_or(Amount::MAX);
+                let pending_in = balance.pending_in;
+                Err(NodeError::InsufficientFunds { needed, confirmed, pending_out: pending, pending_in })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Seals the message and signs, away from the async threads.
+    async fn seal_and_sign(
+        &self,
+        mut transaction: Transaction,
+        text: Option<String>,
+        state: &State,
+    ) -> Result<(SignedTransaction, Option<Arc<SealedMessage>>), NodeError> {
+        let network = state.rules.network;
+        let key = Arc::clone(&self.identity().key);
+        let recipient_key = if transaction.recipient == self.identity().address() {
+            Some(key.public().clone())
+        } else {
+            self.members().key_of(&transaction.recipient)
+        };
+        let work = move || {
+            let message = match text {
+                Some(text) => {
+                    let address = transaction.recipient.to_string();
+                    let recipient = recipient_key.ok_or(NodeError::RecipientKeyUnknown { address })?;
+                    let binding = transaction.binding(network);
+                    let sealed = SealedMessage::seal(&text, &recipient, key.public(), &binding)?;
+                    (transaction.message_digest, transaction.message_length) = sealed.digest(&network);
+                    Some(Arc::new(sealed))
+                }
+                None => None,
+            };
+            Ok((transaction.sign(&key, &network), message))
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?
+    }
+
+    /// The row that keeps bringing a transaction to its recipient until its peer has acknowledged it.
+    fn delivery(&self, transaction: &SignedTransaction, message: Option<&SealedMessage>, now: u64) -> Vec<QueueChange> {
+        let recipient = transaction.transaction().recipient;
+        let Some(record) = self.members().get(&recipient) else {
+            return Vec::new();
+        };
+        let Ok(body) = serde_json::to_vec(&TransactionMessage::new(transaction, message)) else {
+            return Vec::new();
+        };
+        let url = self.members().destination(&recipient).map(|destination| destination.url).unwrap_or_default();
+        let request = QueuedRequest {
+            destination: recipient,
+            destination_name: record.name,
+            url,
+            path: String::from("/tx"),
+            kind: String::from(DELIVERY),
+            subject: transaction.id().to_string(),
+            version: 1,
+            body,
+            expires_at: None,
+        };
+        let now = Timestamp::new(now).unwrap_or(Timestamp::MAX);
+        let next_at = now.saturating_add(std::time::Duration::from_millis(HEAD_START));
+        vec![QueueChange::Put { request: Box::new(request), now, next_at, error: None }]
+    }
+
+    /// What the owner sent and received, newest first, with messages opened.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn mail(&self, before: i64, limit: u32) -> Result<Vec<MailItem>, NodeError> {
+        let state = self.state()?;
+        let items = store::mail::page(&self.readers, &state.rules.network, before, limit).await?;
+        let mut opened = Vec::with_capacity(items.len());
+        for item in items {
+            let place = self.place(&state, &item.transaction.id()).await?;
+            let message = self.message(&item.transaction).await?;
+            let text = match message {
+                Some(message) => Some(self.open(message, item.sent).await?),
+                None => None,
+            };
+            opened.push(MailItem { item, place, text });
+        }
+        Ok(opened)
+    }
+
+    /// Opens a message of the owner, away from the async threads.
+    async fn open(
+        &self,
+        message: SealedMessage,
+        sent: bool,
+    ) -> Result<Result<String, raclette_chain::message::OpenError>, NodeError> {
+        let key = Arc::clone(&self.identity().key);
+        let reader = if sent { Reader::Sender } else { Reader::Recipient };
+        tokio::task::spawn_blocking(move || message.open(&key, reader)).await.map_err(|_| NodeError::ShuttingDown)
+    }
+}

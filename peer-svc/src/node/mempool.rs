@@ -1,0 +1,218 @@
+//! Transactions on their way into the ledger.
+
+use std::sync::Arc;
+
+use raclette_chain::{
+    hash::TransactionId,
+    ledger::Added,
+    message::SealedMessage,
+    rules::{TransactionError, check_message},
+    time::Timestamp,
+    transaction::SignedTransaction,
+};
+use sqlx::SqliteConnection;
+
+use super::{
+    Event, Node, NodeError, Origin,
+    draft::Draft,
+    writer::{Command, Offer},
+};
+use crate::store::{self, StoreError};
+
+/// What became of a transaction that was offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionOutcome {
+    /// It is pending now, and stored.
+    Accepted,
+    /// It was pending already.
+    Known,
+    /// A block of the active branch holds it.
+    Confirmed,
+}
+
+/// A transaction as it came, before anything about it has been checked.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The transaction.
+    pub transaction: SignedTransaction,
+    /// Its message, if it came along.
+    pub message: Option<SealedMessage>,
+}
+
+impl Node {
+    /// Takes transactions into the ledger: cheap checks, then the signatures (on blocking threads, bounded), then the
+    /// writer. The outcomes are in the order of the transactions, and all that are good are committed when this returns.
+    ///
+    /// # Errors
+    /// The outer error concerns all of them: not ready, shutting down, no storage.
+    pub async fn submit(
+        &self,
+        incoming: Vec<Incoming>,
+        origin: Origin,
+    ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
+        let state = self.state()?;
+        let rules = Arc::clone(&state.rules);
+        let offers: Vec<Offer> = incoming
+            .into_iter()
+            .map(|one| {
+                let registered = self.members().is_registered(&one.transaction.sender())
+                    || one.transaction.sender() == self.identity().address();
+                Offer {
+                    transaction: Arc::new(one.transaction),
+                    message: one.message.map(Arc::new),
+                    origin,
+                    registered,
+                    deliveries: Vec::new(),
+                }
+            })
+            .collect();
+        let unverified: Vec<_> = offers
+            .iter()
+            .filter(|offer| !self.verified.contains(&offer.transaction.leaf()))
+            .map(|offer| (Arc::clone(&offer.transaction), offer.message.clone()))
+            .collect();
+        drop(state);
+        let mut refused = self.verify(unverified, rules).await?;
+        let (good, places): (Vec<Offer>, Vec<Result<(), NodeError>>) = {
+            let mut good = Vec::with_capacity(offers.len());
+            let mut places = Vec::with_capacity(offers.len());
+            for offer in offers {
+                let verdict = refused.remove(&offer.transaction.leaf()).map_or(Ok(()), Err);
+                if verdict.is_ok() {
+                    good.push(offer);
+                }
+                places.push(verdict);
+            }
+            (good, places)
+        };
+        let mut outcomes = if good.is_empty() { Vec::new() } else { self.offer(good).await? }.into_iter();
+        let outcome_of = |place: Result<(), NodeError>| match place {
+            Ok(()) => outcomes.next().unwrap_or(Err(NodeError::ShuttingDown)),
+            Err(error) => Err(error),
+        };
+        Ok(places.into_iter().map(outcome_of).collect())
+    }
+
+    /// Hands verified transactions to the writer.
+    pub(super) async fn offer(&self, offers: Vec<Offer>) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
+        self.ask(|answer| Command::Offers(offers, answer)).await
+    }
+
+    /// Verifies signatures and messages, and returns what is wrong by leaf.
+    async fn verify(
+        &self,
+        transactions: Vec<(Arc<SignedTransaction>, Option<Arc<SealedMessage>>)>,
+        rules: Arc<raclette_chain::rules::Rules>,
+    ) -> Result<std::collections::HashMap<raclette_chain::hash::LeafHash, NodeError>, NodeError> {
+        if transactions.is_empty() {
+            return Ok(std::collections::HashMap::new());
+        }
+        let permit = Arc::clone(&self.verifying).acquire_owned().await.map_err(|_| NodeError::ShuttingDown)?;
+        let work = move || {
+            let _permit = permit;
+            let judge = |transaction: &SignedTransaction, message: Option<&SealedMessage>| {
+                if let Some(message) = message {
+                    check_message(transaction, message, &rules)?;
+                }
+                transaction.verify(&rules.network).map_err(TransactionError::Signature)
+            };
+            transactions
+                .into_iter()
+                .map(|(transaction, message)| (transaction.leaf(), judge(&transaction, message.as_deref())))
+                .collect::<Vec<_>>()
+        };
+        let verdicts = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?;
+        let (good, bad): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|(_, verdict)| verdict.is_ok());
+        self.verified.insert(good.into_iter().map(|(leaf, _)| leaf));
+        Ok(bad.into_iter().filter_map(|(leaf, verdict)| verdict.err().map(|error| (leaf, error.into()))).collect())
+    }
+
+    /// Takes a message that came without its transaction, if it is the one the transaction commits to.
+    ///
+    /// # Errors
+    /// When it is another, or cannot be stored.
+    pub async fn submit_message(&self, transaction: &SignedTransaction, message: SealedMessage) -> Result<(), NodeError> {
+        let rules = Arc::clone(&self.state()?.rules);
+        check_message(transaction, &message, &rules)?;
+        let digest = transaction.transaction().message_digest;
+        self.ask(|answer| Command::Message(digest, Arc::new(message), answer)).await
+    }
+}
+
+/// Adds offers to the ledger of a draft. A message is kept even if its transaction is known: it may have come alone.
+pub(super) async fn add_all(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    offers: Vec<Offer>,
+) -> Result<Vec<Result<TransactionOutcome, NodeError>>, StoreError> {
+    let mut outcomes = Vec::with_capacity(offers.len());
+    for offer in offers {
+        outcomes.push(add(connection, draft, offer).await?);
+    }
+    Ok(outcomes)
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    offer: Offer,
+) -> Result<Result<TransactionOutcome, NodeError>, StoreError> {
+    let Some(mut state) = draft.state.take() else {
+        return Ok(Err(NodeError::NotReady { waiting_for: "the network's genesis block" }));
+    };
+    let result = add_to(connection, draft, &mut state, offer).await;
+    draft.state = Some(state);
+    result
+}
+
+async fn add_to(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    state: &mut super::State,
+    offer: Offer,
+) -> Result<Result<TransactionOutcome, NodeError>, StoreError> {
+    let id = offer.transaction.id();
+    let account = state.account(&offer.transaction.sender());
+    let digest = offer.transaction.transaction().message_digest;
+    // Only a sequence number that is used can belong to a confirmed transaction: no look-up for the others.
+    if offer.transaction.transaction().sequence < account.next_sequence && is_confirmed(connection, &id).await? {
+        if let Some(message) = &offer.message {
+            draft.message(digest, message);
+        }
+        return Ok(Ok(TransactionOutcome::Confirmed));
+    }
+    let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
+    let context = super::state::state_context(&state.rules, &state.index, now, offer.registered);
+    let added = match state.ledger.add(Arc::clone(&offer.transaction), &account, &context) {
+        Ok(added) => added,
+        Err(error) => return Ok(Err(error.into())),
+    };
+    if let Some(message) = &offer.message {
+        draft.message(digest, message);
+    }
+    let Added::Accepted { replaced, evicted } = added else {
+        return Ok(Ok(TransactionOutcome::Known));
+    };
+    for gone in replaced.iter().chain(&evicted) {
+        draft.not_pending(gone.id());
+    }
+    // The recipient passes on what it got; everybody passes on what came from outside of the network.
+    let is_recipient = offer.transaction.transaction().recipient == draft.owner;
+    let relay = is_recipient || offer.origin == Origin::Local;
+    draft.pending(&offer.transaction, relay);
+    draft.mail(&offer.transaction);
+    for change in &offer.deliveries {
+        change.apply(connection).await?;
+    }
+    draft.events.push(Event::Transaction {
+        transaction: offer.transaction,
+        message: offer.message,
+        origin: offer.origin,
+        relay,
+    });
+    Ok(Ok(TransactionOutcome::Accepted))
+}
+
+async fn is_confirmed(connection: &mut SqliteConnection, id: &TransactionId) -> Result<bool, StoreError> {
+    Ok(store::blocks::position(connection, id).await?.is_some())
+}

@@ -1,0 +1,122 @@
+//! The state of the chain as it is published: a value that never changes.
+
+use std::sync::Arc;
+
+use raclette_chain::{
+    accounts::{Account, Accounts},
+    address::Address,
+    genesis::Genesis,
+    hash::StateHash,
+    index::{Entry, Index, Path},
+    ledger::{Context, Ledger},
+    rules::Rules,
+    time::Timestamp,
+};
+use sqlx::SqlitePool;
+
+use crate::store::{self, StoreError};
+
+/// Chain, accounts and ledger at one moment. A copy costs nothing.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// The genesis block.
+    pub genesis: Arc<Genesis>,
+    /// The network's rules.
+    pub rules: Arc<Rules>,
+    /// All stored blocks.
+    pub index: Index,
+    /// The accounts after the active tip.
+    pub accounts: Accounts,
+    /// Pending transactions.
+    pub ledger: Ledger,
+}
+
+impl State {
+    /// The state of a network that has nothing but its genesis block.
+    #[must_use]
+    pub fn new(genesis: Genesis) -> Self {
+        let header = genesis.header();
+        let rules = Rules { network: genesis.network(), parameters: genesis.parameters.clone() };
+        Self {
+            index: Index::new(header, StateHash::ZERO),
+            genesis: Arc::new(genesis),
+            rules: Arc::new(rules),
+            accounts: Accounts::new(),
+            ledger: Ledger::default(),
+        }
+    }
+
+    /// Reads the state back from the file.
+    ///
+    /// # Errors
+    /// When SQLite fails, or what it holds does not fit together.
+    pub async fn load(genesis: Genesis, readers: &SqlitePool, now: Timestamp) -> Result<Self, StoreError> {
+        let mut state = Self::new(genesis);
+        let mut path = Path::default();
+        for stored in store::blocks::all(readers).await? {
+            let hash = stored.header.hash();
+            if state.index.work_of(&stored.header).is_none() {
+                return Err(damaged(format!("block {hash}"), "its parent is missing or its target is none"));
+            }
+            state.index.insert(stored.header);
+            if let Some(state_hash) = stored.state_hash {
+                state.index.set_state_hash(&hash, state_hash);
+            }
+            if stored.invalid {
+                state.index.mark_invalid(&hash);
+            }
+            if stored.active {
+                let above = path.connect.last().copied().unwrap_or_else(|| state.index.tip().hash);
+                if stored.header.previous != above {
+                    return Err(damaged(format!("block {hash}"), "the active branch has a gap before it"));
+                }
+                path.connect.push(hash);
+            }
+        }
+        state.index.follow(&path);
+        state.accounts = store::accounts::all(readers).await?;
+        for (transaction, _) in store::ledger::all(readers, &state.rules.network).await? {
+            let account = state.account(&transaction.sender());
+            // What is stored was accepted under policy before; what does not fit any more is left out, and leaves the
+            // table with the next block.
+            if let Err(error) = state.ledger.add(Arc::clone(&transaction), &account, &state_context(&state.rules, &state.index, now, true)) {
+                tracing::info!(id = %transaction.id(), %error, "a pending transaction is not taken again");
+            }
+        }
+        Ok(state)
+    }
+
+    /// The account of an address.
+    #[must_use]
+    pub fn account(&self, address: &Address) -> Account {
+        self.accounts.get(address).copied().unwrap_or_default()
+    }
+
+    /// The active tip.
+    #[must_use]
+    pub fn tip(&self) -> &Entry {
+        self.index.tip()
+    }
+
+    /// The height of the next block.
+    #[must_use]
+    pub fn next_height(&self) -> u32 {
+        self.tip().header.height.saturating_add(1)
+    }
+
+    /// What the ledger's policy needs to know.
+    #[must_use]
+    pub fn context(&self, now: Timestamp, registered: bool) -> Context<'_> {
+        state_context(&self.rules, &self.index, now, registered)
+    }
+}
+
+/// As [`State::context`], for when the ledger is borrowed already.
+pub(super) fn state_context<'a>(rules: &'a Rules, index: &Index, now: Timestamp, registered: bool) -> Context<'a> {
+    let next_height = index.tip().header.height.saturating_add(1);
+    Context { parameters: &rules.parameters, next_height, now, registered }
+}
+
+fn damaged(what: String, reason: &str) -> StoreError {
+    StoreError::Damaged { what, reason: reason.to_owned() }
+}

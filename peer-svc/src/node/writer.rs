@@ -1,0 +1,320 @@
+//! The one writer: it takes all commands that wait, checks each against the state with what came before it in the batch,
+//! commits once, publishes the new state, and answers.
+//!
+//! If the commit fails, the draft is dropped: nothing has changed, and everybody in the batch is told.
+
+use std::{future::Future, sync::Arc};
+
+use raclette_api::membership::PeerRecord;
+use raclette_chain::{
+    address::Address,
+    block::{Block, Unchecked},
+    genesis::Genesis,
+    hash::{BlockHash, MessageDigest, TransactionId},
+    message::SealedMessage,
+    transaction::SignedTransaction,
+};
+use raclette_service::{clock::now_ms, queue::QueueChange};
+use sqlx::{Connection as _, SqliteConnection};
+use tokio::sync::oneshot;
+
+use super::{BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool};
+use crate::store::{self, StoreError, meta};
+
+/// How many commands share a commit at most.
+const BATCH: usize = 256;
+
+/// Where the outcome of a command goes.
+type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
+
+/// A transaction whose signature has been verified.
+#[derive(Debug, Clone)]
+pub struct Offer {
+    /// The transaction.
+    pub transaction: Arc<SignedTransaction>,
+    /// Its message, if it came along.
+    pub message: Option<Arc<SealedMessage>>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Whether the sender's key is registered.
+    pub registered: bool,
+    /// Requests that must be in the queue as soon as the transaction is in the ledger.
+    pub deliveries: Vec<QueueChange>,
+}
+
+/// Something to be written.
+#[derive(Debug)]
+pub enum Command {
+    /// This peer belongs to the network that begins with this genesis block.
+    Found(Box<Genesis>, Answer<()>),
+    /// Transactions for the ledger; each gets an outcome of its own.
+    Offers(Vec<Offer>, Answer<Vec<Result<TransactionOutcome, NodeError>>>),
+    /// A block whose signatures have been verified.
+    Block(Box<Block<Unchecked>>, Origin, Answer<BlockOutcome>),
+    /// What has been sent to everybody, and what has to wait in the queue for somebody.
+    Relayed {
+        /// Transactions that nobody has to be sent any more.
+        transactions: Vec<TransactionId>,
+        /// Blocks that nobody has to be sent any more.
+        blocks: Vec<BlockHash>,
+        /// Changes of the queue in the same commit.
+        queue: Vec<QueueChange>,
+        /// Told when it is committed.
+        answer: Answer<()>,
+    },
+    /// Changes of the queue; the number of rows that each changed.
+    Queue(Vec<QueueChange>, Answer<Vec<u64>>),
+    /// The recipient's peer has a transaction of the owner.
+    Delivered(TransactionId, Vec<QueueChange>, Answer<()>),
+    /// A message that came without its transaction.
+    Message(MessageDigest, Arc<SealedMessage>, Answer<()>),
+    /// What is known of members now.
+    Members(Vec<PeerRecord>, Answer<()>),
+    /// A single value.
+    Meta(&'static str, String, Answer<()>),
+}
+
+/// Writes until all senders of commands are gone, or `stop` completes; then brings the file into order.
+pub async fn run(
+    ends: WriterEnds,
+    mut connection: SqliteConnection,
+    owner: Address,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StoreError> {
+    let WriterEnds { mut commands, state, events } = ends;
+    tokio::pin!(stop);
+    loop {
+        let first = tokio::select! {
+            command = commands.recv() => command,
+            () = &mut stop => {
+                // What was sent before the end is still written; what comes later is refused.
+                commands.close();
+                commands.recv().await
+            }
+        };
+        let Some(first) = first else { break };
+        let mut batch = vec![first];
+        while batch.len() < BATCH
+            && let Ok(command) = commands.try_recv()
+        {
+            batch.push(command);
+        }
+        let current = state.borrow().clone();
+        let draft = Draft::new(current.as_deref().cloned(), owner, now_ms());
+        match commit(&mut connection, draft, batch).await {
+            Ok((draft, replies)) => {
+                if let Some(new) = draft.state {
+                    state.send_replace(Some(Arc::new(new)));
+                }
+                for event in draft.events {
+                    // Nobody listening is no failure.
+                    let _ = events.send(event);
+                }
+                for reply in replies {
+                    reply.deliver();
+                }
+            }
+            Err((error, replies)) => {
+                tracing::error!(%error, "nothing of a batch could be stored");
+                for reply in replies {
+                    reply.fail(&error);
+                }
+            }
+        }
+    }
+    store::close(connection).await
+}
+
+/// An answer that waits for the commit.
+struct Reply {
+    deliver: Box<dyn FnOnce(Option<&NodeError>) + Send>,
+}
+
+impl Reply {
+    fn new<T: Send + 'static>(answer: Answer<T>, outcome: Result<T, NodeError>) -> Self {
+        // Whoever asked may have gone away meanwhile; what was done stays done.
+        let deliver = move |failure: Option<&NodeError>| {
+            let _ = answer.send(failure.cloned().map_or(outcome, Err));
+        };
+        Self { deliver: Box::new(deliver) }
+    }
+
+    fn deliver(self) {
+        (self.deliver)(None);
+    }
+
+    fn fail(self, error: &NodeError) {
+        (self.deliver)(Some(error));
+    }
+}
+
+async fn commit(
+    connection: &mut SqliteConnection,
+    mut draft: Draft,
+    batch: Vec<Command>,
+) -> Result<(Draft, Vec<Reply>), (NodeError, Vec<Reply>)> {
+    let mut replies = Vec::with_capacity(batch.len());
+    let mut transaction = match connection.begin_with("begin immediate").await {
+        Ok(transaction) => transaction,
+        Err(error) => return Err((error.into(), refuse_all(batch))),
+    };
+    let mut commands = batch.into_iter();
+    while let Some(command) = commands.next() {
+        match execute(&mut transaction, &mut draft, command).await {
+            (reply, Ok(())) => replies.push(reply),
+            (reply, Err(error)) => {
+                replies.push(reply);
+                replies.extend(refuse_all(commands.collect()));
+                return Err((error.into(), replies));
+            }
+        }
+    }
+    if let Err(error) = draft.write(&mut transaction).await {
+        return Err((error.into(), replies));
+    }
+    match transaction.commit().await {
+        Ok(()) => Ok((draft, replies)),
+        Err(error) => Err((error.into(), replies)),
+    }
+}
+
+/// Replies for commands that were not executed; the failure of the batch is delivered to them.
+fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
+    batch
+        .into_iter()
+        .map(|command| match command {
+            Command::Found(_, answer)
+            | Command::Relayed { answer, .. }
+            | Command::Delivered(_, _, answer)
+            | Command::Message(_, _, answer)
+            | Command::Members(_, answer)
+            | Command::Meta(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Block(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Queue(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+        })
+        .collect()
+}
+
+/// Executes one command. The second value tells of failures of the store, which fail the whole batch; a command that is
+/// refused answers so and leaves the draft as it was.
+async fn execute(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    command: Command,
+) -> (Reply, Result<(), StoreError>) {
+    match command {
+        Command::Found(genesis, answer) => {
+            let result = found(connection, draft, *genesis).await;
+            split(answer, result)
+        }
+        Command::Offers(offers, answer) => {
+            let result = mempool::add_all(connection, draft, offers).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Block(block, origin, answer) => {
+            let result = accept::accept_block(connection, draft, *block, origin).await;
+            split(answer, result)
+        }
+        Command::Relayed { transactions, blocks, queue, answer } => {
+            let result = relayed(connection, draft, &transactions, &blocks, &queue).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Queue(changes, answer) => {
+            let result = change_queue(connection, draft, &changes).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Delivered(id, changes, answer) => {
+            let result = delivered(connection, draft, id, &changes).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Message(digest, message, answer) => {
+            draft.message(digest, &message);
+            split(answer, Ok(Ok(())))
+        }
+        Command::Members(records, answer) => {
+            let result = store::peers::write(connection, &records).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Meta(key, value, answer) => {
+            let result = meta::set(connection, key, &value).await;
+            split(answer, result.map(Ok))
+        }
+    }
+}
+
+/// Separates what the asker is told from what fails the batch.
+fn split<T: Send + 'static>(
+    answer: Answer<T>,
+    result: Result<Result<T, NodeError>, StoreError>,
+) -> (Reply, Result<(), StoreError>) {
+    match result {
+        Ok(outcome) => (Reply::new(answer, outcome), Ok(())),
+        Err(error) => (Reply::new(answer, Err(NodeError::ShuttingDown)), Err(error)),
+    }
+}
+
+async fn found(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    genesis: Genesis,
+) -> Result<Result<(), NodeError>, StoreError> {
+    if let Some(state) = &draft.state {
+        let (ours, theirs) = (state.rules.network, genesis.network());
+        return Ok(if ours == theirs {
+            Ok(())
+        } else {
+            Err(NodeError::OtherNetwork { ours: ours.to_string(), theirs: theirs.to_string() })
+        });
+    }
+    let message = raclette_api::network::GenesisMessage::from(&genesis);
+    let json = serde_json::to_string(&message)
+        .map_err(|error| StoreError::Damaged { what: "the genesis block".into(), reason: error.to_string() })?;
+    meta::set(connection, meta::key::GENESIS, &json).await?;
+    draft.state = Some(State::new(genesis));
+    Ok(Ok(()))
+}
+
+async fn relayed(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    transactions: &[TransactionId],
+    blocks: &[BlockHash],
+    queue: &[QueueChange],
+) -> Result<(), StoreError> {
+    // The ledger rows of this very batch are only written at its end; a mark cannot be older than its row, though, since
+    // a transaction is relayed after its commit.
+    store::ledger::relayed(connection, transactions).await?;
+    for hash in blocks {
+        store::blocks::relayed(connection, hash).await?;
+    }
+    change_queue(connection, draft, queue).await?;
+    Ok(())
+}
+
+async fn delivered(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    id: TransactionId,
+    changes: &[QueueChange],
+) -> Result<(), StoreError> {
+    store::mail::delivered(connection, &id, draft.now).await?;
+    draft.events.push(Event::Delivered { id });
+    change_queue(connection, draft, changes).await?;
+    Ok(())
+}
+
+async fn change_queue(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    changes: &[QueueChange],
+) -> Result<Vec<u64>, StoreError> {
+    let mut counts = Vec::with_capacity(changes.len());
+    for change in changes {
+        counts.push(change.apply(connection).await?);
+    }
+    if changes.iter().any(|change| matches!(change, QueueChange::Put { .. } | QueueChange::Wake { .. } | QueueChange::Retry { .. })) {
+        draft.events.push(Event::Queued);
+    }
+    Ok(counts)
+}

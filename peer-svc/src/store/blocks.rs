@@ -1,0 +1,209 @@
+//! Blocks on every branch, and where the transactions of the active ones stand.
+
+use raclette_chain::{
+    accounts::Undo,
+    block::{Block, Checked},
+    codec,
+    hash::{BlockHash, NetworkId, StateHash, TransactionId},
+    header::Header,
+};
+use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
+
+use super::{StoreError, bytes32, from_sql, to_sql};
+
+/// How many rows go into one statement: SQLite takes at most 32,766 values.
+const ROWS: usize = 5_000;
+
+/// What the index needs to know of a stored block.
+#[derive(Debug)]
+pub struct Stored {
+    /// The header.
+    pub header: Header,
+    /// The state hash after it, if it has ever been connected.
+    pub state_hash: Option<StateHash>,
+    /// Whether it is on the active branch.
+    pub active: bool,
+    /// Whether it broke a rule.
+    pub invalid: bool,
+}
+
+/// Stores a block that is on no branch yet.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn insert(
+    connection: &mut SqliteConnection,
+    block: &Block<Checked>,
+    received: u64,
+    unrelayed: bool,
+) -> Result<(), StoreError> {
+    sqlx::query("insert into blocks (hash, height, header, body, received, unrelayed) values (?, ?, ?, ?, ?, ?)")
+        .bind(block.hash().as_bytes().as_slice())
+        .bind(i64::from(block.header().height))
+        .bind(block.header().bytes().as_slice())
+        .bind(codec::encode_body(block))
+        .bind(to_sql(received))
+        .bind(unrelayed)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Reads what the index needs of all blocks, parents before children.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Stored>, StoreError> {
+    let rows: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool, bool)> =
+        sqlx::query_as("select hash, header, state_hash, active, invalid from blocks order by height, id")
+            .fetch_all(executor)
+            .await?;
+    rows.into_iter()
+        .map(|(hash, header, state_hash, active, invalid)| {
+            let header = codec::decode_header(&header)?;
+            if header.hash().as_bytes().as_slice() != hash {
+                return Err(StoreError::damaged("a block header", &"its hash is another"));
+            }
+            let state_hash =
+                state_hash.map(|bytes| bytes32("a state hash", &bytes).map(StateHash::from_bytes)).transpose()?;
+            Ok(Stored { header, state_hash, active, invalid })
+        })
+        .collect()
+}
+
+/// Reads a whole block.
+///
+/// # Errors
+/// When SQLite fails or the row is damaged.
+pub async fn get(
+    executor: impl SqliteExecutor<'_>,
+    hash: &BlockHash,
+    network: &NetworkId,
+) -> Result<Option<Block<Checked>>, StoreError> {
+    let row: Option<(Vec<u8>, Vec<u8>)> = sqlx::query_as("select header, body from blocks where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    row.map(|(header, body)| decode(hash, &header, &body, network)).transpose()
+}
+
+fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> Result<Block<Checked>, StoreError> {
+    let header = codec::decode_header(header)?;
+    let block = codec::decode_body(header, body, network)?;
+    let root = raclette_chain::block::merkle_root(&header, block.reward(), block.transactions(), network);
+    if block.hash() != *hash || root != header.merkle_root {
+        return Err(StoreError::damaged(format!("block {hash}"), &"it is not the block its hash names"));
+    }
+    Ok(block.assume_checked())
+}
+
+/// Reads what takes a connected block off again.
+///
+/// # Errors
+/// When SQLite fails, or the block or its undo data are missing or damaged.
+pub async fn undo(connection: &mut SqliteConnection, hash: &BlockHash) -> Result<Undo, StoreError> {
+    let bytes: Option<Option<Vec<u8>>> = sqlx::query_scalar("select undo from blocks where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(connection)
+        .await?;
+    let bytes = bytes.flatten().ok_or_else(|| StoreError::damaged(format!("block {hash}"), &"its undo data are missing"))?;
+    Ok(codec::decode_undo(&bytes)?)
+}
+
+/// Puts a block on the active branch.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn activate(
+    connection: &mut SqliteConnection,
+    block: &Block<Checked>,
+    undo: &Undo,
+    state_hash: &StateHash,
+) -> Result<(), StoreError> {
+    sqlx::query("update blocks set active = 1, undo = ?, state_hash = ? where hash = ?")
+        .bind(codec::encode_undo(undo))
+        .bind(state_hash.as_bytes().as_slice())
+        .bind(block.hash().as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    let height = i64::from(block.header().height);
+    for (chunk, transactions) in block.transactions().chunks(ROWS).enumerate() {
+        let mut sql = QueryBuilder::new("insert into transactions (txid, height, position) ");
+        sql.push_values(transactions.iter().enumerate(), |mut row, (position, transaction)| {
+            row.push_bind(transaction.id().as_bytes().to_vec())
+                .push_bind(height)
+                .push_bind(i64::try_from(chunk * ROWS + position).unwrap_or(i64::MAX));
+        });
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Takes a block off the active branch.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn deactivate(connection: &mut SqliteConnection, hash: &BlockHash, height: u32) -> Result<(), StoreError> {
+    sqlx::query("update blocks set active = 0 where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("delete from transactions where height = ?").bind(i64::from(height)).execute(connection).await?;
+    Ok(())
+}
+
+/// Remembers that blocks broke a rule.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn mark_invalid(connection: &mut SqliteConnection, hashes: &[BlockHash]) -> Result<(), StoreError> {
+    for hash in hashes {
+        sqlx::query("update blocks set invalid = 1 where hash = ?")
+            .bind(hash.as_bytes().as_slice())
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// The blocks that are still to be sent to others.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn unrelayed(executor: impl SqliteExecutor<'_>) -> Result<Vec<BlockHash>, StoreError> {
+    let rows: Vec<Vec<u8>> =
+        sqlx::query_scalar("select hash from blocks where unrelayed = 1 order by id").fetch_all(executor).await?;
+    rows.iter().map(|hash| bytes32("a block hash", hash).map(BlockHash::from_bytes)).collect()
+}
+
+/// Notes that a block has been sent, or is in the queue, for everybody.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn relayed(connection: &mut SqliteConnection, hash: &BlockHash) -> Result<(), StoreError> {
+    sqlx::query("update blocks set unrelayed = 0 where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Where a transaction stands on the active branch: height and position.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn position(
+    executor: impl SqliteExecutor<'_>,
+    id: &TransactionId,
+) -> Result<Option<(u32, usize)>, StoreError> {
+    let row: Option<(i64, i64)> = sqlx::query_as("select height, position from transactions where txid = ?")
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    row.map(|(height, position)| {
+        let height = u32::try_from(height).map_err(|error| StoreError::damaged("a height", &error))?;
+        let position = usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
+        Ok((height, position))
+    })
+    .transpose()
+}

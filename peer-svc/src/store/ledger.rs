@@ -1,0 +1,142 @@
+//! Pending transactions, and sealed messages.
+
+use std::sync::Arc;
+
+use raclette_chain::{
+    codec,
+    hash::{MessageDigest, NetworkId, TransactionId},
+    message::SealedMessage,
+    transaction::SignedTransaction,
+};
+use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
+
+use super::{StoreError, to_sql};
+
+/// How many rows go into one statement.
+const ROWS: usize = 1_000;
+
+/// A pending transaction to be stored.
+#[derive(Debug, Clone)]
+pub struct NewRow {
+    /// The transaction.
+    pub transaction: Arc<SignedTransaction>,
+    /// When it came, in milliseconds since 1970.
+    pub received: u64,
+    /// Whether it is still to be sent to others.
+    pub unrelayed: bool,
+}
+
+/// Stores pending transactions.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn insert(connection: &mut SqliteConnection, rows: &[NewRow]) -> Result<(), StoreError> {
+    for rows in rows.chunks(ROWS) {
+        let mut sql = QueryBuilder::new("insert into ledger (txid, received, unrelayed, body) ");
+        sql.push_values(rows, |mut values, row| {
+            values
+                .push_bind(row.transaction.id().as_bytes().to_vec())
+                .push_bind(to_sql(row.received))
+                .push_bind(row.unrelayed)
+                .push_bind(codec::encode_transaction(&row.transaction));
+        });
+        sql.push(" on conflict (txid) do nothing");
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Deletes pending transactions.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn delete(connection: &mut SqliteConnection, ids: &[TransactionId]) -> Result<(), StoreError> {
+    for ids in ids.chunks(ROWS) {
+        let mut sql = QueryBuilder::new("delete from ledger where txid in (");
+        let mut list = sql.separated(", ");
+        for id in ids {
+            list.push_bind(id.as_bytes().to_vec());
+        }
+        sql.push(")");
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Notes that transactions have been sent, or are in the queue, for everybody.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn relayed(connection: &mut SqliteConnection, ids: &[TransactionId]) -> Result<(), StoreError> {
+    for ids in ids.chunks(ROWS) {
+        let mut sql = QueryBuilder::new("update ledger set unrelayed = 0 where txid in (");
+        let mut list = sql.separated(", ");
+        for id in ids {
+            list.push_bind(id.as_bytes().to_vec());
+        }
+        sql.push(")");
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Reads all pending transactions in the order in which they came, and whether each is still to be sent.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn all(
+    executor: impl SqliteExecutor<'_>,
+    network: &NetworkId,
+) -> Result<Vec<(Arc<SignedTransaction>, bool)>, StoreError> {
+    let rows: Vec<(Vec<u8>, bool)> =
+        sqlx::query_as("select body, unrelayed from ledger order by id").fetch_all(executor).await?;
+    rows.into_iter()
+        .map(|(body, unrelayed)| Ok((Arc::new(codec::decode_transaction(&body, network)?), unrelayed)))
+        .collect()
+}
+
+/// When a pending transaction came, in milliseconds since 1970.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn received(executor: impl SqliteExecutor<'_>, id: &TransactionId) -> Result<Option<u64>, StoreError> {
+    let received: Option<i64> = sqlx::query_scalar("select received from ledger where txid = ?")
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    received.map(super::from_sql).transpose()
+}
+
+/// Stores sealed messages.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn insert_messages(
+    connection: &mut SqliteConnection,
+    messages: &[(MessageDigest, Arc<SealedMessage>)],
+) -> Result<(), StoreError> {
+    for rows in messages.chunks(ROWS) {
+        let mut sql = QueryBuilder::new("insert into messages (digest, sealed) ");
+        sql.push_values(rows, |mut values, (digest, message)| {
+            values.push_bind(digest.as_bytes().to_vec()).push_bind(codec::encode_message(message));
+        });
+        sql.push(" on conflict (digest) do nothing");
+        sql.build().execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Reads a sealed message.
+///
+/// # Errors
+/// When SQLite fails or the row is damaged.
+pub async fn message(
+    executor: impl SqliteExecutor<'_>,
+    digest: &MessageDigest,
+) -> Result<Option<SealedMessage>, StoreError> {
+    let sealed: Option<Vec<u8>> = sqlx::query_scalar("select sealed from messages where digest = ?")
+        .bind(digest.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    sealed.map(|bytes| Ok(codec::decode_message(&bytes)?)).transpose()
+}

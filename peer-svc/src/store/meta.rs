@@ -1,0 +1,38 @@
+//! Single values.
+
+use sqlx::{SqliteConnection, SqliteExecutor};
+
+use super::StoreError;
+
+/// Keys of single values.
+pub mod key {
+    /// The genesis block, as the JSON message.
+    pub const GENESIS: &str = "genesis";
+    /// The public key of the tracker this peer registered with first, in PEM.
+    pub const TRACKER_KEY: &str = "tracker_key";
+    /// The epoch of the last registration.
+    pub const EPOCH: &str = "epoch";
+}
+
+/// Reads a value.
+///
+/// # Errors
+/// When SQLite fails, or the value is not text.
+pub async fn get(executor: impl SqliteExecutor<'_>, key: &str) -> Result<Option<String>, StoreError> {
+    let value: Option<Vec<u8>> =
+        sqlx::query_scalar("select value from meta where key = ?").bind(key).fetch_optional(executor).await?;
+    value.map(|bytes| String::from_utf8(bytes).map_err(|error| StoreError::damaged(key, &error))).transpose()
+}
+
+/// Writes a value.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn set(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), StoreError> {
+    sqlx::query("insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value")
+        .bind(key)
+        .bind(value.as_bytes())
+        .execute(connection)
+        .await?;
+    Ok(())
+}

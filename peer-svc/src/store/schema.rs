@@ -1,0 +1,102 @@
+//! The tables, and how an older file becomes a newer one.
+
+use sqlx::{Connection as _, SqliteConnection};
+
+use super::StoreError;
+
+/// One entry for each format of the file, in order. Never change one that was released: add another.
+const FORMATS: &[&[&str]] = &[&[TABLES, raclette_service::queue::SCHEMA]];
+
+const TABLES: &str = "
+-- Single values: network, genesis, tracker, epoch.
+create table meta (key text primary key, value blob not null) strict;
+
+-- Every block on every branch. Undo and state hash are known once a block has been connected.
+create table blocks (
+    id integer primary key,
+    hash blob not null,
+    height integer not null,
+    header blob not null,
+    state_hash blob,
+    active integer not null default 0,
+    invalid integer not null default 0,
+    -- Still to be sent to others.
+    unrelayed integer not null default 0,
+    received integer not null,
+    body blob not null,
+    undo blob
+) strict;
+create unique index blocks_hash on blocks (hash);
+create unique index blocks_active on blocks (height) where active = 1;
+create index blocks_unrelayed on blocks (id) where unrelayed = 1;
+
+-- Where the transactions of active blocks stand.
+create table transactions (
+    id integer primary key,
+    txid blob not null,
+    height integer not null,
+    position integer not null
+) strict;
+create unique index transactions_txid on transactions (txid);
+create index transactions_height on transactions (height);
+
+-- Accounts after the active tip.
+create table accounts (
+    id integer primary key,
+    address blob not null,
+    balance integer not null,
+    next_sequence integer not null
+) strict;
+create unique index accounts_address on accounts (address);
+
+-- Pending transactions.
+create table ledger (
+    id integer primary key,
+    txid blob not null,
+    received integer not null,
+    -- Still to be sent to others.
+    unrelayed integer not null default 0,
+    body blob not null
+) strict;
+create unique index ledger_txid on ledger (txid);
+create index ledger_unrelayed on ledger (id) where unrelayed = 1;
+
+-- Sealed messages, by the digest that their transactions commit to.
+create table messages (id integer primary key, digest blob not null, sealed blob not null) strict;
+create unique index messages_digest on messages (digest);
+
+-- What the owner of this peer sent and received, whatever became of it.
+create table mail (
+    id integer primary key,
+    txid blob not null,
+    sent integer not null,
+    received integer not null,
+    -- When the recipient's peer acknowledged it.
+    delivered integer,
+    body blob not null
+) strict;
+create unique index mail_txid on mail (txid);
+
+-- Other members; without connection details while they are offline.
+create table peers (address text primary key, record text not null) strict;
+";
+
+/// Brings the file to the newest format, one transaction for each step.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *connection).await?;
+    let known = i64::try_from(FORMATS.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::NewerFormat { found, known });
+    }
+    let done = usize::try_from(found).map_err(|_| StoreError::damaged("the format", &found))?;
+    for (format, statements) in FORMATS.iter().enumerate().skip(done) {
+        let mut transaction = connection.begin_with("begin immediate").await?;
+        for sql in *statements {
+            sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
+        }
+        let set_version = format!("pragma user_version = {}", format + 1);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(set_version)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
