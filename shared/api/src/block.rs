@@ -14,14 +14,14 @@ use utoipa::ToSchema;
 use crate::{
     encoding::{self, amount, compact_target, from_hex, hash, present, same, time},
     error::ApiError,
-    schema,
+    example, schema,
     transaction::TransactionMessage,
 };
 
 /// A block's header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Header)]
+#[schema(as = Header, examples(example::of::<Self>))]
 pub struct HeaderMessage {
     /// The block's hash. May be absent in a request, and is checked if it is there.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -88,7 +88,7 @@ impl TryFrom<&HeaderMessage> for Header {
 /// The first transaction of a block: new money and the fees, for the miner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Reward)]
+#[schema(as = Reward, examples(example::of::<Self>))]
 pub struct RewardMessage {
     /// The id of the reward. May be absent in a request, and is checked if it is there.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -118,8 +118,7 @@ impl RewardMessage {
     /// # Errors
     /// The first member that is malformed.
     pub fn decode(&self, header: &Header, network: &NetworkId) -> Result<Reward, ApiError> {
-        let reward =
-            Reward { miner: encoding::address("miner", &self.miner)?, amount: amount("amount", self.amount)? };
+        let reward = Reward { miner: encoding::address("miner", &self.miner)?, amount: amount("amount", self.amount)? };
         if let Some(id) = &self.id {
             let found: TransactionId = hash("id", id)?;
             same("id", &found, &reward.id(network, &header.previous, header.height))?;
@@ -134,7 +133,7 @@ impl RewardMessage {
 /// or none, and the receiver takes the others from its ledger. Without `leaves`, all transactions must be there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Block)]
+#[schema(as = Block, examples(example::of::<Self>))]
 pub struct BlockMessage {
     /// The header.
     pub header: HeaderMessage,
@@ -174,7 +173,11 @@ impl BlockMessage {
         Self {
             header: block.header().into(),
             reward: RewardMessage::new(block.reward(), block.header(), network),
-            transactions: block.transactions().iter().map(|signed| TransactionMessage::new(signed, message(signed))).collect(),
+            transactions: block
+                .transactions()
+                .iter()
+                .map(|signed| TransactionMessage::new(signed, message(signed)))
+                .collect(),
             work: None,
             state_hash: None,
             leaves: None,
@@ -231,7 +234,10 @@ impl BlockMessage {
     ///
     /// # Errors
     /// The first member that is malformed.
-    pub fn transactions(&self, network: &NetworkId) -> Result<Vec<(SignedTransaction, Option<SealedMessage>)>, ApiError> {
+    pub fn transactions(
+        &self,
+        network: &NetworkId,
+    ) -> Result<Vec<(SignedTransaction, Option<SealedMessage>)>, ApiError> {
         self.transactions
             .iter()
             .enumerate()
@@ -277,6 +283,7 @@ pub enum BlockStatus {
 
 /// The answer to a block (`POST /block`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct BlockAnswer {
     /// What became of it.
     pub status: BlockStatus,
@@ -297,5 +304,82 @@ impl BlockAnswer {
     pub fn missing(&self) -> Result<Vec<LeafHash>, ApiError> {
         let leaf = |(position, text): (usize, &String)| hash(&format!("missing[{position}]"), text);
         self.missing.iter().flatten().enumerate().map(leaf).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        example::{of, with},
+        network::GenesisMessage,
+    };
+    use raclette_chain::genesis::Genesis;
+    use serde_json::{Value, json};
+
+    fn network() -> NetworkId {
+        let message: GenesisMessage = serde_json::from_value(of::<GenesisMessage>()).unwrap();
+        Genesis::try_from(&message).unwrap().network()
+    }
+
+    fn message() -> BlockMessage {
+        serde_json::from_value(of::<BlockMessage>()).unwrap()
+    }
+
+    fn block() -> Block {
+        message().decode(&network()).unwrap().0
+    }
+
+    #[track_caller]
+    fn refused(pointer: &str, value: Value) -> String {
+        with::<BlockMessage>(pointer, value).decode(&network()).unwrap_err().field
+    }
+
+    #[test]
+    fn json_and_value_convert_into_each_other() {
+        let full = BlockMessage::full(&block(), &network());
+        assert_eq!(full, BlockMessage { work: None, state_hash: None, ..message() });
+        assert_eq!(full.decode(&network()).unwrap(), (block(), vec![None]));
+        assert_eq!(full.header().unwrap(), *block().header());
+        assert_eq!(full.reward(&network()).unwrap(), *block().reward());
+        assert_eq!(full.leaves(), Ok(None));
+    }
+
+    #[test]
+    fn a_block_carries_the_messages_that_are_at_hand() {
+        let transaction: TransactionMessage = serde_json::from_value(of::<TransactionMessage>()).unwrap();
+        let (_, sealed) = transaction.decode(&network()).unwrap();
+        let message = BlockMessage::with_messages(&block(), &network(), |_| sealed.as_ref());
+        assert_eq!(message.decode(&network()).unwrap().1, vec![sealed]);
+    }
+
+    #[test]
+    fn a_compact_block_names_every_transaction_but_not_the_reward() {
+        let mut compact = BlockMessage::compact(&block(), &network());
+        let leaves = compact.leaves().unwrap().unwrap();
+        assert_eq!(leaves, block().leaves(&network())[1..]);
+        assert_eq!(compact.transactions(&network()).unwrap(), vec![]);
+        assert_eq!(compact.decode(&network()).unwrap_err().field, "leaves");
+        compact.leaves = Some(vec![leaves[0].to_string(), String::from("x")]);
+        assert_eq!(compact.leaves().unwrap_err().field, "leaves[1]");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_by_name() {
+        assert_eq!(refused("/header/hash", json!("ab".repeat(32))), "header.hash");
+        assert_eq!(refused("/header/nonce", json!("0000000000000000")), "header.hash");
+        assert_eq!(refused("/header/nonce", json!("0")), "header.nonce");
+        assert_eq!(refused("/header/target", json!("1E03FFFF")), "header.target");
+        assert_eq!(refused("/reward/amount", json!(52)), "reward.id");
+        assert_eq!(refused("/transactions/0/sender_key", json!("")), "transactions[0].sender_key");
+        assert_eq!(refused("/leaves", json!([])), "leaves");
+    }
+
+    #[test]
+    fn the_missing_transactions_are_named_by_their_leaves() {
+        let answer: BlockAnswer = serde_json::from_value(of::<BlockAnswer>()).unwrap();
+        assert_eq!(answer.missing().unwrap(), [block().transactions()[0].leaf()]);
+        let none = BlockAnswer { missing: None, ..answer };
+        assert_eq!(none.missing().unwrap(), []);
     }
 }

@@ -12,12 +12,12 @@ use crate::{
     block::{BlockMessage, HeaderMessage},
     encoding::{from_hex, hash, time},
     error::ApiError,
-    schema,
+    example, schema,
 };
 
 /// The last block of a peer's chain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Tip)]
+#[schema(as = Tip, examples(example::of::<Self>))]
 pub struct TipMessage {
     /// Its hash.
     #[schema(value_type = schema::Hash)]
@@ -79,6 +79,7 @@ impl TryFrom<&TipMessage> for Tip {
 
 /// A page of the chain, from low to high (`GET /chain`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct ChainPage {
     /// The blocks.
     #[schema(max_items = 500)]
@@ -93,6 +94,7 @@ pub struct ChainPage {
 
 /// A page of headers, from low to high (`GET /chain/headers`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct HeadersPage {
     /// The headers.
     #[schema(max_items = 2000)]
@@ -103,7 +105,7 @@ pub struct HeadersPage {
 
 /// An account (`GET /accounts/{address}`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Account)]
+#[schema(as = Account, examples(example::of::<Self>))]
 pub struct AccountMessage {
     /// Its address.
     #[schema(value_type = schema::Address)]
@@ -192,7 +194,7 @@ pub struct KnownPeers {
 
 /// What a peer says about itself (`GET /status`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Status)]
+#[schema(as = Status, examples(example::of::<Self>))]
 pub struct StatusMessage {
     /// The version of the protocol that it speaks.
     #[schema(minimum = 1, maximum = 1, example = 1)]
@@ -230,4 +232,31 @@ pub struct StatusMessage {
     pub tracker: TrackerStatus,
     /// The other peers that it knows.
     pub peers: KnownPeers,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{of, with};
+    use serde_json::json;
+
+    #[test]
+    fn a_tip_converts_and_its_values_have_one_spelling() {
+        let message: TipMessage = serde_json::from_value(of::<TipMessage>()).unwrap();
+        assert_eq!(TipMessage::from(&Tip::try_from(&message).unwrap()), message);
+        for (pointer, value) in [
+            ("/hash", json!("A".repeat(64))),
+            ("/work", json!("800020")),
+            ("/time", json!(1_u64 << 53)),
+            ("/state_hash", json!("")),
+        ] {
+            assert_eq!(Tip::try_from(&with::<TipMessage>(pointer, value)).unwrap_err().field, pointer[1..]);
+        }
+    }
+
+    #[test]
+    fn what_others_may_add_to_an_answer_later_is_ignored() {
+        let tip: TipMessage = with("/median_time", json!(1));
+        assert_eq!(tip, serde_json::from_value(of::<TipMessage>()).unwrap());
+    }
 }

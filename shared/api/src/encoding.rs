@@ -63,7 +63,11 @@ pub fn from_hex<const N: usize>(field: &str, text: &str) -> Result<[u8; N], ApiE
     let mut bytes = [0; N];
     let read = text.len() == 2 * N
         && faster_hex::hex_decode_with_case(text.as_bytes(), &mut bytes, faster_hex::CheckCase::Lower).is_ok();
-    if read { Ok(bytes) } else { Err(ApiError::malformed(field, format_args!("{} lower-case hex digits", 2 * N), quoted(text))) }
+    if read {
+        Ok(bytes)
+    } else {
+        Err(ApiError::malformed(field, format_args!("{} lower-case hex digits", 2 * N), quoted(text)))
+    }
 }
 
 /// Reads base64 with padding, in its only spelling.
@@ -110,7 +114,8 @@ pub fn address(field: &str, text: &str) -> Result<Address, ApiError> {
 /// When the text is anything else.
 pub fn public_key(field: &str, pem: &str) -> Result<PublicKey, ApiError> {
     let expected = "the PEM block \"PUBLIC KEY\" of an RSA key with 2048, 3072 or 4096 bits";
-    PublicKey::from_pem(pem).map_err(|error| ApiError::malformed(field, expected, format_args!("another text ({error})")))
+    PublicKey::from_pem(pem)
+        .map_err(|error| ApiError::malformed(field, expected, format_args!("another text ({error})")))
 }
 
 /// Reads a signature. Whether it holds is another question.

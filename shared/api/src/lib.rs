@@ -6,26 +6,27 @@
 //! conversion that fails names the field, what was expected and what was found ([`ApiError`]).
 //!
 //! # Layout, in reading order
-//! - [`error`], [`encoding`], [`schema`]: what all messages share.
+//! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
 //! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
 //! - [`wallet`], [`mining`], [`queue`]: what a peer shows to its owner.
 
-pub mod error;
-pub mod encoding;
-pub mod schema;
-pub mod network;
-pub mod membership;
-pub mod notice;
-pub mod signing;
-pub mod message;
-pub mod transaction;
-pub mod submission;
 pub mod block;
 pub mod chain;
-pub mod wallet;
+pub mod encoding;
+pub mod error;
+pub mod example;
+pub mod membership;
+pub mod message;
 pub mod mining;
+pub mod network;
+pub mod notice;
 pub mod queue;
+pub mod schema;
+pub mod signing;
+pub mod submission;
+pub mod transaction;
+pub mod wallet;
 
 pub use error::{ApiError, Fault};
 pub use raclette_chain::PROTOCOL_VERSION;

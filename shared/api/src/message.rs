@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{
     encoding::{from_base64url, to_base64url},
     error::ApiError,
-    schema,
+    example, schema,
 };
 
 /// The content key of a sealed message, encrypted to one of its two readers.
@@ -23,7 +23,7 @@ pub struct SealedKey {
 /// library.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = SealedMessage)]
+#[schema(as = SealedMessage, examples(example::of::<Self>))]
 pub struct SealedMessageJson {
     /// The protected header, always `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`.
     #[schema(
@@ -90,4 +90,58 @@ fn exactly<const N: usize>(field: &str, text: &str) -> Result<[u8; N], ApiError>
     let bytes = from_base64url(field, text)?;
     let length = bytes.len();
     bytes.try_into().map_err(|_| ApiError::malformed(field, format_args!("{N} bytes"), format_args!("{length} bytes")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{changed, of, with};
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn refused(pointer: &str, value: Value) -> String {
+        SealedMessage::try_from(&with::<SealedMessageJson>(pointer, value)).unwrap_err().field
+    }
+
+    #[test]
+    fn json_and_value_convert_into_each_other() {
+        let message: SealedMessageJson = serde_json::from_value(of::<SealedMessageJson>()).unwrap();
+        assert_eq!(SealedMessageJson::from(&SealedMessage::try_from(&message).unwrap()), message);
+    }
+
+    #[test]
+    fn no_other_header_is_taken_even_if_it_means_the_same() {
+        for header in [
+            r#"{"enc":"A256GCM","alg":"RSA-OAEP-256"}"#,
+            r#"{"alg":"RSA-OAEP-256","enc":"A256GCM" }"#,
+            r#"{"alg":"RSA-OAEP-256","enc":"A256GCM","zip":"DEF"}"#,
+            r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#,
+            "",
+        ] {
+            assert_eq!(refused("/protected", json!(to_base64url(header.as_bytes()))), "protected", "{header}");
+        }
+        let unprotected = changed::<SealedMessageJson>("/unprotected", json!({}));
+        assert!(serde_json::from_value::<SealedMessageJson>(unprotected).is_err());
+        let header = json!({"encrypted_key": "AA", "header": {"kid": "bob"}});
+        assert!(
+            serde_json::from_value::<SealedMessageJson>(changed::<SealedMessageJson>("/recipients/0", header)).is_err()
+        );
+    }
+
+    #[test]
+    fn there_are_exactly_two_recipients() {
+        for count in [0, 1, 3] {
+            assert_eq!(refused("/recipients", json!(vec![json!({"encrypted_key": "AA"}); count])), "recipients");
+        }
+    }
+
+    #[test]
+    fn parts_have_one_spelling_and_their_length() {
+        assert_eq!(refused("/ciphertext", json!("AA==")), "ciphertext");
+        assert_eq!(refused("/ciphertext", json!("A+/A")), "ciphertext");
+        assert_eq!(refused("/aad", json!("AB")), "aad", "the last bits of the last character must be zero");
+        assert_eq!(refused("/iv", json!("AAAA")), "iv");
+        assert_eq!(refused("/tag", json!("AAAA")), "tag");
+        assert_eq!(refused("/recipients/1/encrypted_key", json!("A")), "recipients[1].encrypted_key");
+    }
 }

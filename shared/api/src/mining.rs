@@ -14,7 +14,7 @@ use crate::{
     block::HeaderMessage,
     encoding::{self, present, public_key, same_address, time},
     error::ApiError,
-    schema, signing,
+    example, schema, signing,
 };
 
 /// The most threads that one can ask for.
@@ -23,6 +23,7 @@ pub const MAX_THREADS: u32 = 1024;
 /// A miner's word that it has found a block (`POST /mining-complete`). The block itself follows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct MiningComplete {
     /// The version of the protocol.
     #[schema(minimum = 1, maximum = 1, example = 1)]
@@ -89,6 +90,7 @@ impl MiningComplete {
 
 /// The answer to a miner's word.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct MiningCompleteAnswer {
     /// Whether the word is believed.
     pub accepted: bool,
@@ -103,6 +105,7 @@ pub struct MiningCompleteAnswer {
 /// The command to mine one block (`POST /mine`). All members may be absent, and the body too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct MineRequest {
     /// On how many threads, 1 to 1024; absent: all cores but one.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -172,6 +175,7 @@ pub struct MiningWinner {
 
 /// A search for one block (`GET /mine/{id}`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct MiningJob {
     /// Its id.
     #[schema(max_length = 64, example = "7")]
@@ -212,4 +216,43 @@ pub struct MiningJob {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 500, example = "carol says to have found block 43")]
     pub reason: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Fault,
+        example::{of, with},
+    };
+    use raclette_chain::hash::BlockHash;
+    use serde_json::json;
+
+    #[test]
+    fn a_word_counts_for_its_block_its_miner_and_its_network_only() {
+        let message: MiningComplete = serde_json::from_value(of::<MiningComplete>()).unwrap();
+        let network: NetworkId = message.network_id.parse().unwrap();
+        let (header, key) = message.verify(&network).unwrap();
+        assert_eq!(message.header().unwrap(), header);
+        assert_eq!(message.verify(&NetworkId::ZERO).unwrap_err().fault, Fault::Network);
+        let other = HeaderMessage::from(&Header { previous: BlockHash::ZERO, ..header });
+        let moved = MiningComplete { header: other, ..message.clone() };
+        assert_eq!(moved.verify(&network).unwrap_err().fault, Fault::Signature);
+        let earlier = MiningComplete { time: 1, ..message.clone() };
+        assert_eq!(earlier.verify(&network).unwrap_err().fault, Fault::Signature);
+        let miner = of::<crate::wallet::Wallet>()["address"].as_str().unwrap().to_owned();
+        let claimed = MiningComplete { miner, ..message };
+        assert_eq!(claimed.verify(&network).unwrap_err().expected, key.address().to_string());
+    }
+
+    #[test]
+    fn all_of_a_command_to_mine_may_be_absent_and_its_bounds_hold() {
+        let empty: MineRequest = serde_json::from_str("{}").unwrap();
+        assert_eq!((empty, empty.check()), (MineRequest::default(), Ok(())));
+        assert!(with::<MineRequest>("/threads", json!(MAX_THREADS)).check().is_ok());
+        for threads in [0, MAX_THREADS + 1] {
+            assert_eq!(with::<MineRequest>("/threads", json!(threads)).check().unwrap_err().field, "threads");
+        }
+        assert!(serde_json::from_str::<MineRequest>(r#"{"threads": null}"#).is_err());
+    }
 }

@@ -14,12 +14,13 @@ use crate::{
     PROTOCOL_VERSION,
     encoding::{self, amount, compact_target, same_address, time},
     error::ApiError,
-    schema, signing,
+    example, schema, signing,
 };
 
 /// What a network fixes for ever with its genesis block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct ParametersMessage {
     /// The network's name.
     #[schema(value_type = schema::Name)]
@@ -88,7 +89,9 @@ impl TryFrom<&ParametersMessage> for Parameters {
             minimum_fee: amount("minimum_fee", message.minimum_fee)?,
         };
         let livable = "parameters that a network can live with";
-        parameters.check().map_err(|error| ApiError::malformed("parameters", livable, format_args!("others ({error})")))?;
+        parameters
+            .check()
+            .map_err(|error| ApiError::malformed("parameters", livable, format_args!("others ({error})")))?;
         Ok(parameters)
     }
 }
@@ -96,6 +99,7 @@ impl TryFrom<&ParametersMessage> for Parameters {
 /// A genesis block: what its hash, the network's id, commits to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct GenesisMessage {
     /// The note: `RacletteCheese`.
     #[schema(pattern = "^RacletteCheese$", example = "RacletteCheese")]
@@ -109,11 +113,7 @@ pub struct GenesisMessage {
 
 impl From<&Genesis> for GenesisMessage {
     fn from(genesis: &Genesis) -> Self {
-        Self {
-            note: NOTE.to_owned(),
-            parameters: (&genesis.parameters).into(),
-            time: genesis.time.milliseconds(),
-        }
+        Self { note: NOTE.to_owned(), parameters: (&genesis.parameters).into(), time: genesis.time.milliseconds() }
     }
 }
 
@@ -159,6 +159,7 @@ pub struct PeerCounts {
 
 /// What a tracker says about its network: what a newcomer asks first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct NetworkInfo {
     /// The version of the protocol that the tracker speaks.
     #[schema(minimum = 1, maximum = 1, example = 1)]
@@ -200,6 +201,7 @@ pub struct NetworkInfo {
 /// The report of the genesis block by the peer that made it (`POST /genesis`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct GenesisReport {
     /// The version of the protocol.
     #[schema(minimum = 1, maximum = 1, example = 1)]
@@ -256,6 +258,7 @@ impl GenesisReport {
 
 /// The answer to the report of a genesis block.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct GenesisAccepted {
     /// The network's id from now on.
     #[schema(value_type = schema::Hash)]
@@ -267,5 +270,49 @@ pub struct GenesisAccepted {
 impl From<&Genesis> for GenesisAccepted {
     fn from(genesis: &Genesis) -> Self {
         Self { network_id: genesis.network().to_string(), genesis: genesis.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Fault,
+        example::{of, with},
+    };
+    use raclette_chain::testing::{ALICE_PEM, BOB_PEM, key};
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn refused(pointer: &str, value: Value) -> ApiError {
+        Genesis::try_from(&with::<GenesisMessage>(pointer, value)).unwrap_err()
+    }
+
+    #[test]
+    fn json_and_value_convert_into_each_other() {
+        let message: GenesisMessage = serde_json::from_value(of::<GenesisMessage>()).unwrap();
+        let genesis = Genesis::try_from(&message).unwrap();
+        assert_eq!(GenesisMessage::from(&genesis), message);
+        assert_eq!(genesis.parameters, Parameters::default());
+    }
+
+    #[test]
+    fn a_genesis_block_that_no_network_can_live_with_is_refused() {
+        assert_eq!(refused("/note", json!("Raclette")).field, "note");
+        assert_eq!(refused("/parameters/first_target", json!("1E03FFFF")).field, "parameters.first_target");
+        assert_eq!(refused("/parameters/reward", json!(1_u64 << 53)).field, "parameters.reward");
+        let error = refused("/parameters/spacing_seconds", json!(0));
+        assert!(error.found.contains("a spacing in seconds from 1"), "{error}");
+    }
+
+    #[test]
+    fn only_the_peer_that_reports_it_signs_the_genesis_block() {
+        let (alice, bob) = (key(ALICE_PEM), key(BOB_PEM));
+        let report: GenesisReport = serde_json::from_value(of::<GenesisReport>()).unwrap();
+        assert_eq!(report.address().unwrap(), alice.public().address());
+        report.verify(alice.public()).unwrap();
+        assert_eq!(report.verify(bob.public()).unwrap_err().field, "address");
+        let other: GenesisReport = with("/genesis/time", json!(1));
+        assert_eq!(other.verify(alice.public()).unwrap_err().fault, Fault::Signature);
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     PROTOCOL_VERSION,
     encoding::{self, hash, integer, present, same_address, signature, time},
     error::ApiError,
+    example,
     membership::Registration,
     schema, signing,
 };
@@ -47,6 +48,7 @@ impl ChangeKind {
 /// What happened to one peer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct NoticeChange {
     /// What happened.
     pub kind: ChangeKind,
@@ -122,6 +124,7 @@ impl NoticeChange {
 /// A tracker's notice about who came and who went (`POST /peers` at a peer).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct Notice {
     /// The version of the protocol.
     #[schema(minimum = 1, maximum = 1, example = 1)]
@@ -202,6 +205,7 @@ fn check_all(changes: &[NoticeChange]) -> Result<Vec<CheckedChange<'_>>, ApiErro
 
 /// The answer to a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct NoticeAck {
     /// How many changes were new, and are applied.
     #[schema(minimum = 0, maximum = 500, example = 1)]
@@ -209,4 +213,101 @@ pub struct NoticeAck {
     /// How many were not newer than what was known, and are ignored.
     #[schema(minimum = 0, maximum = 500, example = 0)]
     pub stale: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Fault,
+        example::{of, with},
+    };
+    use raclette_chain::testing::{ALICE_PEM, DAVE_PEM, key};
+    use serde_json::json;
+
+    fn example() -> Notice {
+        serde_json::from_value(of::<Notice>()).unwrap()
+    }
+
+    fn tracker() -> PrivateKey {
+        key(DAVE_PEM)
+    }
+
+    #[track_caller]
+    fn fault(notice: &Notice) -> (Fault, String) {
+        let error = notice.verify(&example().network().unwrap(), tracker().public()).unwrap_err();
+        (error.fault, error.field)
+    }
+
+    /// The example with other changes, correctly signed by the tracker without looking at them.
+    fn forged(changes: Vec<NoticeChange>) -> Notice {
+        let example = example();
+        let checked: Vec<_> = changes.iter().map(|change| change.check().unwrap()).collect();
+        let issued = Timestamp::new(example.issued).unwrap();
+        let preimage = signing::notice(&example.network().unwrap(), issued, &checked);
+        Notice { signature: signing::sign(&preimage, &tracker()), changes, ..example }
+    }
+
+    #[test]
+    fn only_the_tracker_can_make_a_peer_delete_another() {
+        let notice = example();
+        let network = notice.network().unwrap();
+        notice.verify(&network, tracker().public()).unwrap();
+        let error = notice.verify(&network, key(ALICE_PEM).public()).unwrap_err();
+        assert_eq!(error.fault, Fault::Signature);
+        let error = notice.verify(&NetworkId::ZERO, tracker().public()).unwrap_err();
+        assert_eq!(error.fault, Fault::Network);
+    }
+
+    #[test]
+    fn a_notice_with_anything_changed_is_refused() {
+        let changes = [
+            ("/issued", json!(1)),
+            ("/changes/1/kind", json!("left")),
+            ("/changes/1/name", json!("alice")),
+            ("/changes/1/address", of::<crate::membership::PeerRecord>()["address"].clone()),
+            ("/changes/1/epoch", json!(2)),
+            ("/changes/1/version", json!(1)),
+        ];
+        for (pointer, value) in changes {
+            assert_eq!(fault(&with(pointer, value)), (Fault::Signature, String::from("signature")), "{pointer}");
+        }
+        let shorter = Notice { changes: example().changes[..1].to_vec(), ..example() };
+        assert_eq!(fault(&shorter).0, Fault::Signature);
+    }
+
+    #[test]
+    fn the_tracker_cannot_invent_where_a_peer_is() {
+        let mut change = example().changes[0].clone();
+        change.registration.as_mut().unwrap().port = 1;
+        let notice = forged(vec![change]);
+        assert_eq!(fault(&notice), (Fault::Signature, String::from("changes[0].registration.signature")));
+    }
+
+    #[test]
+    fn a_registration_comes_exactly_with_a_peer_that_is_online_and_is_its_own() {
+        let [online, offline] = <[NoticeChange; 2]>::try_from(example().changes).unwrap();
+        let without = NoticeChange { registration: None, ..online.clone() };
+        assert_eq!(without.check().unwrap_err().field, "registration");
+        let with = NoticeChange { registration: online.registration.clone(), ..offline.clone() };
+        assert_eq!(with.check().unwrap_err().field, "registration");
+        let renamed = NoticeChange { name: String::from("mallory"), ..online.clone() };
+        assert_eq!(renamed.check().unwrap_err().field, "registration.name");
+        let newer = NoticeChange { epoch: 2, ..online.clone() };
+        assert_eq!(newer.check().unwrap_err().field, "registration.epoch");
+        let other = NoticeChange { address: offline.address, ..online };
+        assert_eq!(other.check().unwrap_err().field, "address");
+    }
+
+    #[test]
+    fn a_notice_says_something_and_not_too_much() {
+        let notice = example();
+        let network = notice.network().unwrap();
+        let issued = Timestamp::new(notice.issued).unwrap();
+        let signed = |changes| Notice::signed(&network, issued, changes, &tracker());
+        let offline = notice.changes[1].clone();
+        assert_eq!(signed(vec![]).unwrap_err().field, "changes");
+        assert_eq!(signed(vec![offline.clone(); MAX_NOTICE_CHANGES + 1]).unwrap_err().field, "changes");
+        signed(vec![offline; MAX_NOTICE_CHANGES]).unwrap().verify(&network, tracker().public()).unwrap();
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::schema;
+use crate::{example, schema};
 
 /// What happens to a request that has not arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -19,6 +19,7 @@ pub enum QueueState {
 
 /// A request that has not arrived yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct QueueEntry {
     /// Its id.
     #[schema(value_type = schema::Counter)]
@@ -72,6 +73,7 @@ pub struct QueueCounts {
 
 /// A page of the queue (`GET /queue`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct QueuePage {
     /// How many requests there are in all.
     pub counts: QueueCounts,

@@ -120,3 +120,66 @@ integer! {
     /// The height of a block: how many blocks come before it.
     Height: 0, u64::from(u32::MAX), 42;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        membership::RegisterResponse, mining::MiningComplete, notice::Notice, submission::Submission,
+        wallet::SendRequest,
+    };
+    use serde_json::{Value, json};
+    use std::collections::BTreeSet;
+
+    fn collected<T: ToSchema>() -> Value {
+        let mut schemas = vec![(T::name().into_owned(), T::schema())];
+        T::schemas(&mut schemas);
+        schemas.into_iter().map(|(name, schema)| (name, serde_json::to_value(schema).unwrap())).collect()
+    }
+
+    fn references(value: &Value, found: &mut BTreeSet<String>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::String(reference)) = members.get("$ref") {
+                    found.insert(reference.clone());
+                }
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    #[track_caller]
+    fn check_references<T: ToSchema>() {
+        let schemas = collected::<T>();
+        let mut found = BTreeSet::new();
+        references(&schemas, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            let name = reference.strip_prefix("#/components/schemas/").unwrap();
+            assert!(schemas.get(name).is_some(), "{} refers to {name}", T::name());
+        }
+    }
+
+    #[test]
+    fn every_schema_brings_what_it_refers_to() {
+        check_references::<Submission>();
+        check_references::<RegisterResponse>();
+        check_references::<Notice>();
+        check_references::<MiningComplete>();
+    }
+
+    #[test]
+    fn bounds_are_in_the_schema() {
+        let schemas = collected::<SendRequest>();
+        assert_eq!(schemas["Amount"]["maximum"], json!(MAX_SAFE_INTEGER));
+        assert_eq!(schemas["Amount"]["minimum"], json!(0));
+        assert_eq!(schemas["SendRequest"]["additionalProperties"], json!(false));
+        assert_eq!(schemas["SendRequest"]["required"], json!(["to"]));
+        assert_eq!(schemas["SendRequest"]["properties"]["message"]["type"], json!("string"), "absent, but never null");
+        let registration = collected::<RegisterResponse>();
+        assert_eq!(registration["Hash"]["pattern"], json!("^[0-9a-f]{64}$"));
+        assert_eq!(registration["Registration"]["properties"]["port"]["maximum"], json!(65_535));
+    }
+}

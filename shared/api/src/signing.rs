@@ -90,6 +90,83 @@ pub fn sign(preimage: &[u8], key: &PrivateKey) -> String {
 pub fn verify(preimage: &[u8], signature: &str, key: &PublicKey) -> Result<(), ApiError> {
     let signature = encoding::signature("signature", signature)?;
     key.verify(preimage, &signature).map_err(|error| {
-        ApiError::signature("signature", format_args!("a signature by {}", key.address()), format_args!("another ({error})"))
+        ApiError::signature(
+            "signature",
+            format_args!("a signature by {}", key.address()),
+            format_args!("another ({error})"),
+        )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raclette_chain::{
+        genesis::Genesis,
+        parameters::Parameters,
+        testing::{ALICE_PEM, key},
+    };
+    use std::collections::HashSet;
+
+    const NETWORK: NetworkId = NetworkId::from_bytes([7; 32]);
+    const TIME: u64 = 0x0102_0304_0506;
+
+    fn time() -> Timestamp {
+        Timestamp::new(TIME).unwrap()
+    }
+
+    #[test]
+    fn every_kind_of_message_has_a_tag_of_its_own() {
+        let key = key(ALICE_PEM);
+        let address = key.public().address();
+        let header = Genesis { parameters: Parameters::default(), time: time() }.header();
+        let new = NewRegistration {
+            network: NETWORK,
+            tracker: address,
+            name: "alice",
+            host: "localhost",
+            port: 7701,
+            epoch: 1,
+            time: time(),
+        };
+        let preimages = [
+            registration(&new, key.public()),
+            challenge(&NETWORK, &[0; 32], &address, 1),
+            genesis_report(&NETWORK, &address, time()),
+            leave(&NETWORK, &address, 1, time()),
+            notice(&NETWORK, time(), &[]),
+            mining_complete(&NETWORK, &header, &address, time()),
+        ];
+        let tags: HashSet<&[u8]> = preimages
+            .iter()
+            .map(|preimage| {
+                let (length, rest) = preimage.split_first_chunk().unwrap();
+                &rest[..u32::from_be_bytes(*length) as usize]
+            })
+            .collect();
+        assert_eq!(tags.len(), preimages.len());
+        assert!(tags.iter().all(|tag| tag.starts_with(b"raclette/") && tag.ends_with(b"/1")));
+    }
+
+    #[test]
+    fn the_bytes_of_a_farewell_are_what_the_protocol_says() {
+        let address = Address::from_bytes([9; 32]);
+        let mut expected = vec![0, 0, 0, 16];
+        expected.extend_from_slice(b"raclette/leave/1");
+        expected.extend_from_slice(&[7; 32]);
+        expected.extend_from_slice(&[9; 32]);
+        expected.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 3]);
+        expected.extend_from_slice(&[0, 0, 1, 2, 3, 4, 5, 6]);
+        assert_eq!(leave(&NETWORK, &address, 3, time()), expected);
+    }
+
+    #[test]
+    fn a_signature_for_one_purpose_is_void_for_another() {
+        let key = key(ALICE_PEM);
+        let address = key.public().address();
+        let signature = sign(&genesis_report(&NETWORK, &address, time()), &key);
+        verify(&genesis_report(&NETWORK, &address, time()), &signature, key.public()).unwrap();
+        let error = verify(&leave(&NETWORK, &address, TIME, time()), &signature, key.public()).unwrap_err();
+        assert_eq!(error.fault, crate::Fault::Signature);
+    }
 }

@@ -80,3 +80,45 @@ impl<'de> Visitor<'de> for OneOrMany {
         Ok(Submission::Many(transactions))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::of;
+    use serde_json::{Value, json};
+
+    fn read(value: &Value) -> Result<Submission, String> {
+        serde_json::from_str(&value.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn one_transaction_or_an_array_is_taken() {
+        let example = of::<TransactionMessage>();
+        let one = read(&example).unwrap();
+        assert!(matches!(one, Submission::One(_)));
+        assert_eq!(serde_json::to_value(one).unwrap(), example);
+        let many = json!([example, example]);
+        assert!(matches!(read(&many).unwrap(), Submission::Many(ref transactions) if transactions.len() == 2));
+        assert_eq!(serde_json::to_value(read(&many).unwrap()).unwrap(), many);
+    }
+
+    #[test]
+    fn an_error_names_what_is_wrong_inside() {
+        let mut example = of::<TransactionMessage>();
+        example["amount"] = json!(-1);
+        let expected = "invalid value: integer `-1`, expected u64";
+        assert!(read(&example).unwrap_err().starts_with(expected));
+        assert!(read(&json!([example])).unwrap_err().starts_with(expected));
+        assert!(
+            read(&json!("x")).unwrap_err().contains("expected a transaction, or an array of 1 to 500 transactions")
+        );
+    }
+
+    #[test]
+    fn an_array_is_neither_empty_nor_too_long() {
+        assert!(read(&json!([])).is_err());
+        let example = of::<TransactionMessage>();
+        assert!(read(&json!(vec![&example; MAX_SUBMITTED_TRANSACTIONS])).is_ok());
+        assert!(read(&json!(vec![&example; MAX_SUBMITTED_TRANSACTIONS + 1])).unwrap_err().contains("501"));
+    }
+}

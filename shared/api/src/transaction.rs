@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     encoding::{self, amount, hash, integer, present, public_key, same, same_address, time},
     error::ApiError,
+    example,
     message::SealedMessageJson,
     schema,
 };
@@ -21,7 +22,7 @@ pub const MAX_SUBMITTED_TRANSACTIONS: usize = 500;
 /// A signed transaction: money, a sealed message, or both, from one account to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(as = Transaction)]
+#[schema(as = Transaction, examples(example::of::<Self>))]
 pub struct TransactionMessage {
     /// The id: SHA-256 of what is signed. May be absent in a request, and is checked if it is there.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -57,7 +58,7 @@ pub struct TransactionMessage {
     #[schema(value_type = schema::Hash)]
     pub message_digest: Option<String>,
     /// The length of the digest's preimage in bytes; 0: no message.
-    #[schema(minimum = 0, maximum = 6_144, example = 743)]
+    #[schema(minimum = 0, maximum = 6_144, example = 816)]
     pub message_length: u32,
     /// The sender's signature over `raclette/tx/1`.
     #[schema(value_type = schema::Signature)]
@@ -116,7 +117,11 @@ impl TransactionMessage {
         let expected = transaction.sender.modulus().len();
         if signature.as_bytes().len() != expected {
             let found = format_args!("{} bytes", signature.as_bytes().len());
-            return Err(ApiError::malformed("signature", format_args!("{expected} bytes, as the sender's key has"), found));
+            return Err(ApiError::malformed(
+                "signature",
+                format_args!("{expected} bytes, as the sender's key has"),
+                found,
+            ));
         }
         let signed = SignedTransaction::new(transaction, signature, network);
         if let Some(id) = &self.id {
@@ -152,6 +157,7 @@ pub enum SubmitStatus {
 
 /// The answer to submitting one transaction (`POST /tx`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct SubmitAnswer {
     /// The transaction's id.
     #[schema(value_type = schema::Hash)]
@@ -193,6 +199,7 @@ pub struct SubmitResult {
 
 /// The answer to submitting several transactions: a result for each, in the same order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct SubmitResults {
     /// The results.
     #[schema(max_items = 500)]
@@ -213,6 +220,7 @@ pub enum TransactionState {
 
 /// A transaction and what became of it (`GET /tx/{id}`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct TransactionStatus {
     /// The transaction.
     pub transaction: TransactionMessage,
@@ -246,6 +254,7 @@ pub struct TransactionStatus {
 
 /// A page of the ledger: transactions that wait for a block (`GET /ledger`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct LedgerPage {
     /// How many transactions wait in all.
     #[schema(value_type = schema::Counter)]
@@ -263,4 +272,95 @@ pub struct LedgerPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 128, example = "128")]
     pub next_cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        error::Fault,
+        example::{changed, of, with},
+        network::GenesisMessage,
+    };
+    use raclette_chain::{amount::MAX_SAFE_INTEGER, genesis::Genesis};
+    use serde_json::{Value, json};
+
+    fn network() -> NetworkId {
+        let message: GenesisMessage = serde_json::from_value(of::<GenesisMessage>()).unwrap();
+        Genesis::try_from(&message).unwrap().network()
+    }
+
+    #[track_caller]
+    fn refused(pointer: &str, value: Value) -> ApiError {
+        let error = with::<TransactionMessage>(pointer, value).decode(&network()).unwrap_err();
+        assert_eq!(error.fault, Fault::Malformed);
+        error
+    }
+
+    #[track_caller]
+    fn not_even_read(text: &str) {
+        assert!(serde_json::from_str::<TransactionMessage>(text).is_err(), "{text}");
+    }
+
+    #[test]
+    fn json_and_value_convert_into_each_other() {
+        let message: TransactionMessage = serde_json::from_value(of::<TransactionMessage>()).unwrap();
+        let (signed, sealed) = message.decode(&network()).unwrap();
+        assert_eq!(TransactionMessage::new(&signed, sealed.as_ref()), message);
+        signed.verify(&network()).unwrap();
+    }
+
+    #[test]
+    fn id_and_sender_may_be_left_out_but_not_be_wrong() {
+        let whole = with::<TransactionMessage>("/fee", json!(1)).decode(&network()).unwrap();
+        assert_eq!(with::<TransactionMessage>("/id", Value::Null).decode(&network()).unwrap(), whole);
+        assert_eq!(with::<TransactionMessage>("/sender", Value::Null).decode(&network()).unwrap(), whole);
+        let error = refused("/id", json!("ab".repeat(32)));
+        assert_eq!((error.field.as_str(), error.expected), ("id", whole.0.id().to_string()));
+        let recipient = whole.0.transaction().recipient.to_string();
+        assert_eq!(refused("/sender", json!(recipient)).field, "sender");
+        assert_eq!(refused("/fee", json!(2)).field, "id", "the id covers every signed member");
+    }
+
+    #[test]
+    fn numbers_are_whole_and_at_most_what_json_clients_hold() {
+        for member in ["amount", "fee", "sequence", "created"] {
+            assert_eq!(refused(&format!("/{member}"), json!(MAX_SAFE_INTEGER + 1)).field, member);
+        }
+        let text = of::<TransactionMessage>().to_string();
+        for number in ["-1", "-0", "25.0", "2.5e1", "25e0", "\"25\"", "null", "1e400", "18446744073709551616", "025"] {
+            not_even_read(&text.replace("\"amount\":25", &format!("\"amount\":{number}")));
+        }
+        let height = json!(u64::from(u32::MAX) + 1);
+        assert!(
+            serde_json::from_value::<TransactionMessage>(changed::<TransactionMessage>("/valid_until", height))
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn unknown_doubled_and_null_members_are_refused() {
+        let text = of::<TransactionMessage>().to_string();
+        not_even_read(&text.replace("\"amount\":25", "\"amount\":25,\"amount\":25"));
+        not_even_read(&text.replace("\"amount\":25", "\"amount\":25,\"note\":\"\""));
+        not_even_read(&text.replace("\"amount\":25,", ""));
+        for optional in ["id", "sender", "message_digest", "message"] {
+            let mut value = of::<TransactionMessage>();
+            value[optional] = Value::Null;
+            not_even_read(&value.to_string());
+        }
+    }
+
+    #[test]
+    fn byte_strings_have_one_spelling() {
+        let example = of::<TransactionMessage>();
+        let string = |member: &str| example[member].as_str().unwrap();
+        assert_eq!(refused("/message_digest", json!(string("message_digest").to_uppercase())).field, "message_digest");
+        assert_eq!(refused("/message_digest", json!("0".repeat(64))).field, "message_digest");
+        assert_eq!(refused("/id", json!(string("id").to_uppercase())).field, "id");
+        assert_eq!(refused("/signature", json!(string("signature").trim_end_matches('='))).field, "signature");
+        assert_eq!(refused("/signature", json!("AAAA")).expected, "256 bytes, as the sender's key has");
+        assert_eq!(refused("/sender_key", json!(string("sender_key").trim_end())).field, "sender_key");
+        assert_eq!(refused("/recipient", json!(string("recipient").to_uppercase())).field, "recipient");
+    }
 }

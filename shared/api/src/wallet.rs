@@ -1,22 +1,19 @@
 //! What a peer does for its owner: money, sending, and the messages that were sent and received.
 
-use raclette_chain::{
-    address::Address,
-    amount::Amount,
-    message::MAX_TEXT_LENGTH,
-};
+use raclette_chain::{address::Address, amount::Amount, message::MAX_TEXT_LENGTH};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
     encoding::{self, amount, present},
     error::ApiError,
-    schema,
+    example, schema,
     transaction::TransactionMessage,
 };
 
 /// The owner's account (`GET /wallet`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct Wallet {
     /// The peer's name.
     #[schema(value_type = schema::Name)]
@@ -47,9 +44,15 @@ pub struct Wallet {
 /// What the owner wants to send (`POST /send`): money, a message, or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(examples(example::of::<Self>))]
 pub struct SendRequest {
     /// To whom: the name of a peer, or an address.
-    #[schema(pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", min_length = 1, max_length = 62, example = "bob")]
+    #[schema(
+        pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$",
+        min_length = 1,
+        max_length = 62,
+        example = "bob"
+    )]
     pub to: String,
     /// How much money; absent: none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -96,7 +99,10 @@ impl TryFrom<SendRequest> for SendOrder {
             Ok(name) => SendTo::Name(name.to_owned()),
             Err(_) if request.to.starts_with("rac1") => SendTo::Address(encoding::address("to", &request.to)?),
             Err(error) => {
-                return Err(ApiError { expected: String::from("the name of a peer (a-z, 0-9 and -) or an address (rac1...)"), ..error });
+                return Err(ApiError {
+                    expected: String::from("the name of a peer (a-z, 0-9 and -) or an address (rac1...)"),
+                    ..error
+                });
             }
         };
         if let Some(text) = request.message.as_ref().filter(|text| text.len() > MAX_TEXT_LENGTH) {
@@ -129,6 +135,7 @@ pub enum SendStatus {
 
 /// The answer to sending.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct SendResponse {
     /// The transaction that was made.
     pub transaction: TransactionMessage,
@@ -166,6 +173,7 @@ pub enum MessageStatus {
 
 /// Something that was sent or received, opened for its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct MessageEntry {
     /// The id of its transaction.
     #[schema(value_type = schema::Hash)]
@@ -217,6 +225,7 @@ pub struct MessageEntry {
 
 /// A page of what was sent and received, the newest first (`GET /messages`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
 pub struct MessagePage {
     /// The entries.
     #[schema(max_items = 500)]
@@ -225,4 +234,51 @@ pub struct MessagePage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 128, example = "41")]
     pub next_cursor: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::example::{of, with};
+    use raclette_chain::amount::MAX_SAFE_INTEGER;
+    use serde_json::{Value, json};
+
+    #[track_caller]
+    fn request(json: Value) -> SendRequest {
+        serde_json::from_value(json).unwrap()
+    }
+
+    fn order(json: Value) -> Result<SendOrder, ApiError> {
+        request(json).try_into()
+    }
+
+    #[test]
+    fn one_can_send_to_a_name_or_an_address() {
+        let address = of::<Wallet>()["address"].as_str().unwrap().to_owned();
+        let to = |to: &str| order(json!({"to": to, "amount": 1})).map(|order| order.to);
+        assert_eq!(to("bob"), Ok(SendTo::Name(String::from("bob"))));
+        assert_eq!(to("rac1"), Ok(SendTo::Name(String::from("rac1"))), "a name may look like the start of an address");
+        assert_eq!(to(&address), Ok(SendTo::Address(address.parse().unwrap())));
+        for bad in ["", "Bob", "bob@example.org", &address[..61], &address.replace('7', "8")] {
+            assert_eq!(to(bad).unwrap_err().field, "to", "{bad}");
+        }
+    }
+
+    #[test]
+    fn there_is_money_or_a_message_or_both() {
+        let only_text = order(json!({"to": "bob", "message": "hello"})).unwrap();
+        assert_eq!((only_text.amount, only_text.fee), (Amount::ZERO, None));
+        assert_eq!(order(json!({"to": "bob"})).unwrap_err().field, "amount");
+        assert_eq!(order(json!({"to": "bob", "amount": 0})).unwrap().amount, Amount::ZERO, "cancels by replacement");
+        assert_eq!(order(json!({"to": "bob", "amount": MAX_SAFE_INTEGER + 1})).unwrap_err().field, "amount");
+        assert_eq!(order(json!({"to": "bob", "amount": 1, "fee": MAX_SAFE_INTEGER + 1})).unwrap_err().field, "fee");
+    }
+
+    #[test]
+    fn the_length_of_a_message_counts_in_bytes() {
+        let longest = "ä".repeat(MAX_TEXT_LENGTH / 2);
+        assert!(SendOrder::try_from(with::<SendRequest>("/message", json!(longest))).is_ok());
+        let error = SendOrder::try_from(with::<SendRequest>("/message", json!(longest + "x"))).unwrap_err();
+        assert_eq!((error.field.as_str(), error.found.as_str()), ("message", "4097 bytes"));
+    }
 }

@@ -1,0 +1,391 @@
+//! The network that the examples are taken from.
+//!
+//! Dave's key is the tracker's. Alice registered first and made the genesis block, then block 1. She sends bob 25 and a
+//! message; carol mines them into block 2. Bob is offline at the end, so something waits in the queues.
+
+use raclette_chain::{
+    accounts::{Accounts, Overlay},
+    address::Address,
+    amount::Amount,
+    block::{Block, merkle_root},
+    difficulty::next_target,
+    genesis::Genesis,
+    hash::{MerkleRoot, NetworkId, StateHash},
+    header::{BLOCK_VERSION, Header},
+    keys::PrivateKey,
+    message::SealedMessage,
+    parameters::Parameters,
+    rules::{Rules, connect_block},
+    target::Work,
+    testing::{ALICE_PEM, BOB_PEM, CAROL_PEM, DAVE_PEM, key},
+    time::Timestamp,
+    transaction::{Reward, SignedTransaction, Transaction},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::type_name;
+use crate::{
+    block::*, chain::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, transaction::*,
+    wallet::*,
+};
+
+/// When the genesis block was made: the first second of 2026.
+const START: u64 = 1_767_225_600_000;
+
+/// What alice writes to bob.
+const TEXT: &str = "Here are 25 for the cheese.";
+
+pub(super) fn at(seconds: u64) -> Timestamp {
+    Timestamp::new(START + seconds * 1000).unwrap()
+}
+
+/// Everybody, and the chain they made.
+pub(super) struct Story {
+    alice: PrivateKey,
+    bob: PrivateKey,
+    carol: PrivateKey,
+    tracker: PrivateKey,
+    genesis: Genesis,
+    network: NetworkId,
+    blocks: Vec<(Block, Tip)>,
+    sent: SignedTransaction,
+    sealed: SealedMessage,
+}
+
+impl Story {
+    pub(super) fn tell() -> Self {
+        let [alice, bob, carol, tracker] = [ALICE_PEM, BOB_PEM, CAROL_PEM, DAVE_PEM].map(key);
+        let genesis = Genesis { parameters: Parameters::default(), time: at(0) };
+        let network = genesis.network();
+        let mut transaction = Transaction {
+            sender: alice.public().clone(),
+            recipient: bob.public().address(),
+            amount: Amount::new(25).unwrap(),
+            fee: Amount::new(1).unwrap(),
+            sequence: 0,
+            created: at(60),
+            valid_until: 8_641,
+            message_digest: Default::default(),
+            message_length: 0,
+        };
+        let sealed = SealedMessage::seal(TEXT, bob.public(), alice.public(), &transaction.binding(network)).unwrap();
+        (transaction.message_digest, transaction.message_length) = sealed.digest(&network);
+        let sent = transaction.sign(&alice, &network);
+        let mut story = Self { alice, bob, carol, tracker, genesis, network, blocks: Vec::new(), sent, sealed };
+        story.make_blocks();
+        story
+    }
+
+    fn make_blocks(&mut self) {
+        let rules = Rules { network: self.network, parameters: self.genesis.parameters.clone() };
+        let accounts = Accounts::default();
+        let mut overlay = Overlay::new(&accounts);
+        let (mut parent, mut work, mut state) = (self.genesis.header(), Work::ZERO, StateHash::ZERO);
+        let alice = Reward { miner: self.alice.public().address(), amount: Amount::new(50).unwrap() };
+        let carol = Reward { miner: self.carol.public().address(), amount: Amount::new(51).unwrap() };
+        for (reward, transactions, time) in [(alice, vec![], at(30)), (carol, vec![self.sent.clone()], at(90))] {
+            let target = next_target(&parent, time, &rules.parameters);
+            let mut header = Header {
+                previous: parent.hash(),
+                merkle_root: MerkleRoot::ZERO,
+                version: BLOCK_VERSION,
+                height: parent.height + 1,
+                time,
+                target: target.compact(),
+                nonce: 0,
+            };
+            header.merkle_root = merkle_root(&header, &reward, &transactions, &self.network);
+            while !target.is_met_by(&header.hash()) {
+                header.nonce += 1;
+            }
+            let block = Block::new(header, reward, transactions);
+            state = connect_block(&block, &mut overlay, &state, &rules).unwrap().state_hash;
+            work = work.saturating_add(target.work());
+            let tip = Tip { hash: block.hash(), height: header.height, work, time, state_hash: state };
+            self.blocks.push((block, tip));
+            parent = header;
+        }
+    }
+
+    fn address(&self, key: &PrivateKey) -> String {
+        key.public().address().to_string()
+    }
+
+    fn registration(&self, name: &str, port: u16, epoch: u64, key: &PrivateKey) -> Registration {
+        let tracker: Address = self.tracker.public().address();
+        let new =
+            NewRegistration { network: self.network, tracker, name, host: "127.0.0.1", port, epoch, time: at(10) };
+        Registration::signed(&new, key)
+    }
+
+    fn record(&self, name: &str, key: &PrivateKey, state: PeerState, registration: Option<Registration>) -> PeerRecord {
+        PeerRecord {
+            name: name.to_owned(),
+            address: self.address(key),
+            public_key: key.public().to_pem(),
+            state,
+            epoch: 1,
+            version: at(95).milliseconds(),
+            last_seen: at(94).milliseconds(),
+            registration,
+        }
+    }
+
+    fn peers(&self) -> Vec<PeerRecord> {
+        vec![
+            self.record(
+                "alice",
+                &self.alice,
+                PeerState::Online,
+                Some(self.registration("alice", 7701, 1, &self.alice)),
+            ),
+            self.record("bob", &self.bob, PeerState::Offline, None),
+            self.record(
+                "carol",
+                &self.carol,
+                PeerState::Online,
+                Some(self.registration("carol", 7703, 1, &self.carol)),
+            ),
+        ]
+    }
+
+    fn network_info(&self) -> NetworkInfo {
+        NetworkInfo {
+            protocol: 1,
+            tracker_key: self.tracker.public().to_pem(),
+            tracker: self.address(&self.tracker),
+            network_id: Some(self.network.to_string()),
+            genesis: Some((&self.genesis).into()),
+            parameters: (&self.genesis.parameters).into(),
+            genesis_lease: None,
+            peers: PeerCounts { online: 2, suspect: 0, offline: 1 },
+            self_preservation: false,
+            join_token_required: false,
+            membership_version: at(95).milliseconds(),
+            version: String::from("0.1.0"),
+        }
+    }
+
+    /// An example of every message, keyed by the name of its type.
+    pub(super) fn examples(&self) -> Map<String, Value> {
+        let mut all = Examples::default();
+        self.add_network(&mut all);
+        self.add_chain(&mut all);
+        self.add_peer(&mut all);
+        all.0
+    }
+
+    fn add_network(&self, all: &mut Examples) {
+        let online = NoticeChange {
+            kind: ChangeKind::Online,
+            name: String::from("carol"),
+            address: self.address(&self.carol),
+            epoch: 1,
+            version: at(11).milliseconds(),
+            registration: Some(self.registration("carol", 7703, 1, &self.carol)),
+        };
+        let offline = NoticeChange {
+            kind: ChangeKind::Offline,
+            name: String::from("bob"),
+            address: self.address(&self.bob),
+            epoch: 1,
+            version: at(95).milliseconds(),
+            registration: None,
+        };
+        let [alice, bob, _] = <[PeerRecord; 3]>::try_from(self.peers()).unwrap();
+        all.add(ParametersMessage::from(&self.genesis.parameters));
+        all.add(GenesisMessage::from(&self.genesis));
+        all.add(GenesisReport::signed(&self.genesis, at(2), &self.alice));
+        all.add(GenesisAccepted::from(&self.genesis));
+        all.add(self.network_info());
+        all.add(self.registration("carol", 7703, 1, &self.carol));
+        all.add(RegisterResponse {
+            status: RegisterStatus::Member,
+            network: self.network_info(),
+            epoch: 1,
+            peers: self.peers(),
+            retry_after_ms: None,
+        });
+        all.add(alice.clone());
+        all.add(PeerPage {
+            peers: vec![alice, bob],
+            membership_version: at(95).milliseconds(),
+            next_cursor: Some(String::from("bob")),
+        });
+        all.add(Leave::signed(&self.network, 1, at(300), &self.carol));
+        all.add(ChallengeAnswer::signed(Some(&self.network), &[0xa5; 32], 1, &self.carol));
+        all.add(offline.clone());
+        all.add(Notice::signed(&self.network, at(95), vec![online, offline], &self.tracker).unwrap());
+        all.add(NoticeAck { applied: 1, stale: 1 });
+    }
+
+    fn add_chain(&self, all: &mut Examples) {
+        let [(first, first_tip), (second, tip)] = self.blocks.as_slice() else { unreachable!("there are two blocks") };
+        let transaction = TransactionMessage::new(&self.sent, Some(&self.sealed));
+        let bare = TransactionMessage::new(&self.sent, None);
+        let id = self.sent.id().to_string();
+        let block =
+            |block: &Block, tip: &Tip| BlockMessage::full(block, &self.network).in_chain(&tip.work, &tip.state_hash);
+        all.add(SealedMessageJson::from(&self.sealed));
+        all.add(transaction.clone());
+        all.add(SubmitAnswer { id: id.clone(), status: SubmitStatus::Accepted });
+        let problem = SubmitProblem {
+            code: String::from("insufficient_funds"),
+            status: 409,
+            detail: String::from("the transaction costs 26, the account has 0"),
+        };
+        all.add(SubmitResults {
+            results: vec![
+                SubmitResult { id: Some(id), status: Some(SubmitStatus::Known), problem: None },
+                SubmitResult { id: Some("5d".repeat(32)), status: None, problem: Some(problem) },
+            ],
+        });
+        all.add(TransactionStatus {
+            transaction: bare,
+            status: TransactionState::Confirmed,
+            height: Some(2),
+            block: Some(second.hash().to_string()),
+            position: Some(1),
+            confirmations: Some(1),
+            reason: None,
+            received: Some(at(61).milliseconds()),
+        });
+        all.add(LedgerPage {
+            count: 1,
+            bytes: self.sent.size() as u64,
+            digest: self.sent.leaf().to_string(),
+            transactions: vec![transaction],
+            next_cursor: None,
+        });
+        all.add(HeaderMessage::from(second.header()));
+        all.add(RewardMessage::new(second.reward(), second.header(), &self.network));
+        all.add(block(second, tip));
+        all.add(BlockAnswer {
+            status: BlockStatus::Missing,
+            hash: second.hash().to_string(),
+            missing: Some(vec![self.sent.leaf().to_string()]),
+        });
+        all.add(TipMessage::from(tip));
+        all.add(ChainPage { blocks: vec![block(first, first_tip)], tip: tip.into(), next: Some(2) });
+        let headers = vec![first.header().into(), second.header().into()];
+        all.add(HeadersPage { headers, tip: tip.into() });
+        all.add(MiningComplete::signed(second.header(), &self.network, at(90), &self.carol));
+        all.add(MiningCompleteAnswer { accepted: true, paused: true, reason: None });
+        all.add(AccountMessage {
+            address: self.address(&self.bob),
+            name: Some(String::from("bob")),
+            balance: 25,
+            next_sequence: 0,
+            pending_in: 0,
+            pending_out: 0,
+        });
+    }
+
+    fn add_peer(&self, all: &mut Examples) {
+        let (second, tip) = &self.blocks[1];
+        let id = self.sent.id().to_string();
+        all.add(StatusMessage {
+            protocol: 1,
+            software: String::from("raclette-peer/0.1.0"),
+            name: String::from("alice"),
+            address: self.address(&self.alice),
+            epoch: 1,
+            network_id: Some(self.network.to_string()),
+            tip: Some(tip.into()),
+            ledger: LedgerSummary { count: 0, bytes: 0, digest: "0".repeat(64) },
+            mining: false,
+            sync: SyncStatus { state: SyncState::Synced, height: 2, target_height: 2 },
+            membership_version: at(95).milliseconds(),
+            tracker: TrackerStatus {
+                url: String::from("http://127.0.0.1:7700"),
+                reachable: true,
+                last_seen: Some(at(95).milliseconds()),
+            },
+            peers: KnownPeers { online: 1, offline: 1 },
+        });
+        all.add(Wallet {
+            name: String::from("alice"),
+            address: self.address(&self.alice),
+            public_key: self.alice.public().to_pem(),
+            balance: 24,
+            spendable: 24,
+            pending_in: 0,
+            pending_out: 0,
+            next_sequence: 1,
+        });
+        all.add(SendRequest {
+            to: String::from("bob"),
+            amount: Some(25),
+            message: Some(String::from(TEXT)),
+            fee: Some(1),
+        });
+        all.add(SendResponse {
+            transaction: TransactionMessage::new(&self.sent, Some(&self.sealed)),
+            status: SendStatus::Delivered,
+            recipient_name: Some(String::from("bob")),
+        });
+        let entry = MessageEntry {
+            id,
+            direction: Direction::Sent,
+            from: self.address(&self.alice),
+            to: self.address(&self.bob),
+            from_name: Some(String::from("alice")),
+            to_name: Some(String::from("bob")),
+            text: Some(String::from(TEXT)),
+            unreadable: None,
+            amount: 25,
+            fee: 1,
+            created: at(60).milliseconds(),
+            status: MessageStatus::Confirmed,
+            height: Some(2),
+            confirmations: Some(1),
+        };
+        all.add(entry.clone());
+        all.add(MessagePage { messages: vec![entry], next_cursor: None });
+        all.add(MineRequest { threads: Some(2), max_transactions: Some(100) });
+        all.add(MiningJob {
+            id: String::from("7"),
+            state: MiningState::Done,
+            outcome: Some(MiningOutcome::LostRace),
+            attempts: 3_145_728,
+            rate: 12_500_000.0,
+            started: at(80).milliseconds(),
+            height: 2,
+            target: second.header().target.to_string(),
+            expected_attempts: 4_194_304.0,
+            block: None,
+            winner: Some(MiningWinner {
+                address: self.address(&self.carol),
+                name: Some(String::from("carol")),
+                block: second.hash().to_string(),
+            }),
+            reason: None,
+        });
+        let waiting = QueueEntry {
+            id: 12,
+            destination: self.address(&self.bob),
+            destination_name: Some(String::from("bob")),
+            url: String::from("http://127.0.0.1:7702/block"),
+            kind: String::from("block"),
+            subject: second.hash().to_string(),
+            version: 2,
+            state: QueueState::Waiting,
+            attempts: 3,
+            created: at(90).milliseconds(),
+            next_try: at(98).milliseconds(),
+            last_error: Some(String::from("connection refused")),
+        };
+        all.add(waiting.clone());
+        all.add(QueuePage { counts: QueueCounts { waiting: 1, dead: 0 }, entries: vec![waiting], next_cursor: None });
+    }
+}
+
+#[derive(Default)]
+struct Examples(Map<String, Value>);
+
+impl Examples {
+    fn add<T: Serialize>(&mut self, message: T) {
+        self.0.insert(type_name::<T>().to_owned(), serde_json::to_value(message).unwrap());
+    }
+}
