@@ -21,7 +21,8 @@ pub enum Fault {
 }
 
 /// What is wrong with which member of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected}, found {found}")]
 pub struct ApiError {
     /// What kind of thing is wrong.
     pub fault: Fault,
@@ -77,15 +78,6 @@ fn shown(text: &str) -> String {
         None => text.to_owned(),
     }
 }
-
-impl fmt::Display for ApiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { field, expected, found, .. } = self;
-        write!(f, "{field}: expected {expected}, found {found}")
-    }
-}
-
-impl std::error::Error for ApiError {}
 
 #[cfg(test)]
 mod tests {
