@@ -4,7 +4,7 @@
 //!   older one.
 //! - [`SCHEMA`] and the functions of [`sql`] are the table. They work on a connection, so that a row is written in the very
 //!   transaction that caused it. [`QueueChange`] is such a write as a value, for a service whose only writer is a task.
-//! - [`Backoff`], [`SendError`] and [`verdict`] are the policy: when to try again, and when to give up.
+//! - [`Backoff`] and [`verdict`] are the policy: when to try again, and when to give up.
 //! - [`Drain`] sends what is due. It knows the services only through [`QueueStore`], [`Directory`] and [`Transport`].
 //!
 //! There is no column that says which rows are being sent: the drain remembers that, and it dies with its process. After a
@@ -17,12 +17,14 @@ mod handle;
 mod policy;
 mod request;
 pub mod sql;
+mod transport;
 
 pub use self::{
     change::QueueChange,
-    drain::{Directory, Drain, DrainOptions, QueueStore, Transport},
+    drain::{Directory, Drain, DrainOptions, QueueStore},
     handle::{QueueHandle, QueueStatistics},
-    policy::{Backoff, LONGEST_RETRY_AFTER, Scope, SendError, Verdict, verdict},
-    request::{Destination, QueuedRequest, Row},
+    policy::{Backoff, LONGEST_RETRY_AFTER, Scope, Verdict, verdict},
+    request::{QueuedRequest, Row},
     sql::{Counts, Filter, Page, SCHEMA, StateFilter},
+    transport::{ClientTransport, Transport},
 };

@@ -1,46 +1,14 @@
 //! When to try again, and when to give up: pure functions.
 
-use std::{str::FromStr as _, time::Duration};
+use std::time::Duration;
 
-use crate::problem::Code;
+use crate::client::SendError;
 
 /// The longest wait that a destination can ask for with `Retry-After`.
 pub const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(600);
 
 const TOO_MANY_REQUESTS: u16 = 429;
 const FIRST_SERVER_ERROR: u16 = 500;
-
-/// Why a request did not arrive.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SendError {
-    /// No answer: nobody there, a broken connection, or it took too long.
-    #[error("no answer: {reason}")]
-    NoAnswer {
-        /// What happened, for people.
-        reason: String,
-    },
-    /// Somebody else answered, who sits where the destination was or is in its way.
-    #[error("the answer did not come from the destination but from {found}")]
-    WrongResponder {
-        /// Who the answer says it came from.
-        found: String,
-    },
-    /// The destination answered that it does not take the request, or not now.
-    #[error("refused with {status}{}: {detail}", .code.as_ref().map(|code| format!(" {code}")).unwrap_or_default())]
-    Refused {
-        /// The HTTP status.
-        status: u16,
-        /// The problem code ([`Code::name`]), if the answer was a problem document.
-        code: Option<String>,
-        /// What the answer says, for people.
-        detail: String,
-        /// How long the destination asks to be left alone (`Retry-After`).
-        retry_after: Option<Duration>,
-    },
-    /// The attempt panicked: a fault of our own program, which must not take the other rows with it.
-    #[error("the attempt panicked; the log says where")]
-    Panicked,
-}
 
 /// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,19 +35,18 @@ pub enum Scope {
 
 /// Decides what a failure means.
 ///
-/// Only the destination itself, with a code of our own that says that the request is wrong for ever, makes a dead letter.
-/// A proxy's 404 or 403, or a code of a later version of this program, does not.
+/// Only the destination itself, with a problem code of our own that says that the request is wrong for ever
+/// ([`crate::problem::Code::permanent`]), makes a dead letter. A proxy's 404 or 403, or a code of a later version of this
+/// program, does not.
 #[must_use]
 pub fn verdict(error: &SendError) -> Verdict {
     match error {
-        SendError::NoAnswer { .. } | SendError::WrongResponder { .. } => {
+        SendError::Unreachable { .. } | SendError::Forbidden(_) | SendError::WrongDestination { .. } => {
             Verdict::Retry { at_least: None, scope: Scope::Destination }
         }
-        SendError::Panicked => Verdict::Retry { at_least: None, scope: Scope::Row },
-        SendError::Refused { status, code, retry_after, .. } => {
-            if code.as_deref().and_then(|code| Code::from_str(code).ok()).is_some_and(Code::permanent) {
-                return Verdict::Dead;
-            }
+        SendError::BadAnswer { .. } | SendError::Unsent { .. } => Verdict::Retry { at_least: None, scope: Scope::Row },
+        SendError::Refused { permanent: true, .. } => Verdict::Dead,
+        SendError::Refused { status, retry_after, .. } => {
             let busy = *status == TOO_MANY_REQUESTS || *status >= FIRST_SERVER_ERROR || retry_after.is_some();
             let scope = if busy { Scope::Destination } else { Scope::Row };
             Verdict::Retry { at_least: retry_after.map(|wait| wait.min(LONGEST_RETRY_AFTER)), scope }
@@ -117,9 +84,9 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    fn refused(status: u16, code: Option<&str>, retry_after: Option<u64>) -> SendError {
+    fn refused(status: u16, permanent: bool, retry_after: Option<u64>) -> SendError {
         let retry_after = retry_after.map(Duration::from_secs);
-        SendError::Refused { status, code: code.map(str::to_owned), detail: String::from("no"), retry_after }
+        SendError::Refused { status, code: None, detail: String::from("no"), retry_after, permanent }
     }
 
     #[test]
@@ -139,33 +106,27 @@ mod tests {
     }
 
     #[test]
-    fn only_a_permanent_code_of_our_own_makes_a_dead_letter() {
-        assert_eq!(verdict(&refused(403, Some("bad_signature"), None)), Verdict::Dead);
-        assert_eq!(verdict(&refused(422, Some("invalid_body"), None)), Verdict::Dead);
-        assert_eq!(verdict(&refused(413, Some("payload_too_large"), None)), Verdict::Dead);
+    fn only_a_permanent_refusal_makes_a_dead_letter() {
+        assert_eq!(verdict(&refused(403, true, None)), Verdict::Dead);
         let row = Verdict::Retry { at_least: None, scope: Scope::Row };
-        assert_eq!(verdict(&refused(403, None, None)), row);
-        assert_eq!(verdict(&refused(404, Some("not_found"), None)), row);
-        assert_eq!(verdict(&refused(422, Some("a_code_of_next_year"), None)), row);
-        assert_eq!(verdict(&SendError::Panicked), row);
+        assert_eq!(verdict(&refused(403, false, None)), row);
+        assert_eq!(verdict(&refused(404, false, None)), row);
+        assert_eq!(verdict(&SendError::BadAnswer { reason: String::from("it is not JSON") }), row);
     }
 
     #[test]
     fn what_any_other_row_would_meet_too_is_about_the_destination() {
         let destination = Verdict::Retry { at_least: None, scope: Scope::Destination };
-        assert_eq!(verdict(&SendError::NoAnswer { reason: String::from("connection refused") }), destination);
-        assert_eq!(verdict(&SendError::WrongResponder { found: String::from("rac1x") }), destination);
-        assert_eq!(verdict(&refused(429, Some("too_many_requests"), None)), destination);
-        assert_eq!(verdict(&refused(503, Some("not_ready"), None)), destination);
+        assert_eq!(verdict(&SendError::Unreachable { reason: String::from("connection refused") }), destination);
+        assert_eq!(verdict(&SendError::WrongDestination { expected: String::from("rac1x"), seen: None }), destination);
+        assert_eq!(verdict(&refused(429, false, None)), destination);
+        assert_eq!(verdict(&refused(503, false, None)), destination);
     }
 
     #[test]
     fn retry_after_is_honoured_up_to_ten_minutes() {
-        let at_least = |seconds| verdict(&refused(503, Some("not_ready"), Some(seconds)));
-        let wait = |seconds| Verdict::Retry {
-            at_least: Some(Duration::from_secs(seconds)),
-            scope: Scope::Destination,
-        };
+        let at_least = |seconds| verdict(&refused(503, false, Some(seconds)));
+        let wait = |seconds| Verdict::Retry { at_least: Some(Duration::from_secs(seconds)), scope: Scope::Destination };
         assert_eq!(at_least(7), wait(7));
         assert_eq!(at_least(86_400), wait(600));
     }

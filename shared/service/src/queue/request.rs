@@ -1,17 +1,6 @@
-//! What waits in the queue, and for whom.
+//! What waits in the queue.
 
 use raclette_chain::{address::Address, time::Timestamp};
-
-/// Somebody to send to, with the connection details known now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Destination {
-    /// The address of its key. An answer counts only if it comes from this key's service.
-    pub address: Address,
-    /// Its name.
-    pub name: String,
-    /// Its base URL without a slash at the end, such as `http://127.0.0.1:7701`.
-    pub url: String,
-}
 
 /// A request that could not be delivered yet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,8 @@ use raclette_chain::{address::Address, time::Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
-use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, SendError, Verdict, verdict};
+use super::{Backoff, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
+use crate::client::{Destination, SendError};
 
 /// The table, as the drain sees it; each service has its own way to write.
 pub trait QueueStore: Send + Sync {
@@ -41,17 +42,6 @@ pub trait QueueStore: Send + Sync {
 pub trait Directory: Send + Sync {
     /// The connection details of the service with this key; none while it is offline or unknown.
     fn find(&self, address: &Address) -> Option<Destination>;
-}
-
-/// How a request gets to its destination. Two implementations exist: the client over real sockets, and the simulated
-/// network of the tests.
-pub trait Transport: Send + Sync {
-    /// Sends the request and waits for the answer. A success only if the destination itself, with its own key, took it.
-    fn send(
-        &self,
-        destination: &Destination,
-        request: &QueuedRequest,
-    ) -> impl Future<Output = Result<(), SendError>> + Send;
 }
 
 /// The drain's limits.
@@ -97,7 +87,15 @@ pub struct Drain<S, D, T> {
 /// How one attempt ended.
 struct Outcome {
     row: Row,
-    result: Result<(), SendError>,
+    result: Result<(), Failure>,
+}
+
+/// Why an attempt failed.
+enum Failure {
+    /// The request did not arrive, or was refused.
+    Unsent(SendError),
+    /// A fault of our own program, which must not take the other rows with it.
+    Panicked,
 }
 
 type InFlight<'a> = FuturesUnordered<BoxFuture<'a, Outcome>>;
@@ -116,7 +114,9 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         while !shutdown.is_cancelled() {
             match AssertUnwindSafe(self.work(shutdown)).catch_unwind().await {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::error!(%error, "the queue's table failed; the drain tries again in a second"),
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the queue's table failed; the drain tries again in a second")
+                }
                 Err(_) => {
                     self.handle.count_panic();
                     tracing::error!("the drain panicked; it starts again in a second");
@@ -209,12 +209,15 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         let _sending = self.handle.sending(row.id);
         let sending = AssertUnwindSafe(self.transport.send(&destination, &row.request)).catch_unwind();
         let result = match tokio::time::timeout(self.options.timeout, sending).await {
-            Ok(Ok(result)) => result,
+            Ok(Ok(result)) => result.map_err(Failure::Unsent),
             Ok(Err(_)) => {
                 self.handle.count_panic();
-                Err(SendError::Panicked)
+                Err(Failure::Panicked)
             }
-            Err(_) => Err(SendError::NoAnswer { reason: format!("none within {:?}", self.options.timeout) }),
+            Err(_) => {
+                let reason = format!("no answer within {:?}", self.options.timeout);
+                Err(Failure::Unsent(SendError::Unreachable { reason }))
+            }
         };
         Outcome { row, result }
     }
@@ -231,21 +234,25 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
     fn judge(&self, outcome: Outcome, book: &mut Book) -> QueueChange {
         let Outcome { row: Row { id, request, attempts, .. }, result } = outcome;
         let QueuedRequest { destination, destination_name, kind, subject, version, .. } = request;
-        let error = match result {
+        let (error, verdict) = match result {
             Ok(()) => {
                 book.answered(&destination);
                 self.handle.count_delivered();
                 tracing::info!(destination = destination_name, kind, subject, version, attempts, "delivered");
                 return QueueChange::Finish { id, version };
             }
-            Err(error) => error,
+            Err(Failure::Unsent(error)) => (error.to_string(), verdict(&error)),
+            Err(Failure::Panicked) => {
+                let verdict = Verdict::Retry { at_least: None, scope: Scope::Row };
+                (String::from("the attempt panicked; the log says where"), verdict)
+            }
         };
-        match verdict(&error) {
+        match verdict {
             Verdict::Dead => {
                 book.answered(&destination);
                 self.handle.count_buried();
-                tracing::warn!(destination = destination_name, kind, subject, version, %error, "refused for good");
-                QueueChange::Bury { id, version, error: error.to_string() }
+                tracing::warn!(destination = destination_name, kind, subject, version, error, "refused for good");
+                QueueChange::Bury { id, version, error }
             }
             Verdict::Retry { at_least, scope } => {
                 self.handle.count_failed();
@@ -258,8 +265,8 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
                         now().saturating_add(backoff.delay(attempts.saturating_add(1), random))
                     }
                 };
-                tracing::debug!(destination = destination_name, kind, subject, version, %error, "postponed");
-                QueueChange::Postpone { id, version, error: error.to_string(), next_at }
+                tracing::debug!(destination = destination_name, kind, subject, version, error, "postponed");
+                QueueChange::Postpone { id, version, error, next_at }
             }
         }
     }
@@ -272,15 +279,5 @@ fn now() -> Timestamp {
 impl<D: Directory> Directory for Arc<D> {
     fn find(&self, address: &Address) -> Option<Destination> {
         self.as_ref().find(address)
-    }
-}
-
-impl<T: Transport> Transport for Arc<T> {
-    fn send(
-        &self,
-        destination: &Destination,
-        request: &QueuedRequest,
-    ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.as_ref().send(destination, request)
     }
 }

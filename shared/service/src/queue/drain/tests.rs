@@ -48,7 +48,9 @@ impl QueueStore for Arc<Table> {
 enum Fate {
     Arrives,
     NoAnswer,
-    Refused(&'static str),
+    Refused {
+        permanent: bool,
+    },
     Hangs,
     Panics,
     /// Waits until the test rings.
@@ -76,14 +78,14 @@ impl Network {
 }
 
 impl Transport for Network {
-    async fn send(&self, destination: &Destination, request: &QueuedRequest) -> Result<(), SendError> {
+    async fn send(&self, _: &Destination, request: &QueuedRequest) -> Result<(), SendError> {
         self.attempts.fetch_add(1, Ordering::SeqCst);
         {
             let mut under_way = self.under_way.lock().unwrap();
-            let now = under_way.entry(destination.address).or_default();
+            let now = under_way.entry(request.destination).or_default();
             *now += 1;
             let mut most = self.most_at_once.lock().unwrap();
-            let most = most.entry(destination.address).or_default();
+            let most = most.entry(request.destination).or_default();
             *most = (*most).max(*now);
         }
         tokio::task::yield_now().await;
@@ -93,20 +95,18 @@ impl Transport for Network {
             Fate::Waits => self.bell.notified().await,
             _ => {}
         }
-        *self.under_way.lock().unwrap().get_mut(&destination.address).unwrap() -= 1;
+        *self.under_way.lock().unwrap().get_mut(&request.destination).unwrap() -= 1;
         match fate {
             Fate::Arrives | Fate::Waits | Fate::Hangs => {
-                let arrival = (destination.address, request.subject.clone(), request.version);
+                let arrival = (request.destination, request.subject.clone(), request.version);
                 self.arrived.lock().unwrap().push(arrival);
                 Ok(())
             }
-            Fate::NoAnswer => Err(SendError::NoAnswer { reason: String::from("connection refused") }),
-            Fate::Refused(code) => Err(SendError::Refused {
-                status: 400,
-                code: Some(code.to_owned()),
-                detail: String::from("no"),
-                retry_after: None,
-            }),
+            Fate::NoAnswer => Err(SendError::Unreachable { reason: String::from("connection refused") }),
+            Fate::Refused { permanent } => {
+                let detail = String::from("no");
+                Err(SendError::Refused { status: 409, code: None, detail, retry_after: None, permanent })
+            }
             Fate::Panics => panic!("injected"),
         }
     }
@@ -121,8 +121,7 @@ struct Homes {
 impl Directory for Homes {
     fn find(&self, address: &Address) -> Option<Destination> {
         let home = !self.absent.lock().unwrap().contains(address);
-        let name = String::from("peer");
-        home.then(|| Destination { address: *address, name, url: String::from("http://127.0.0.1:1") })
+        home.then(|| Destination::supplied("peer", address.to_string(), "127.0.0.1", 7701))
     }
 }
 
@@ -237,7 +236,7 @@ async fn a_destination_that_never_answers_harms_only_itself() {
 
 #[tokio::test]
 async fn poison_is_set_aside_and_what_stands_behind_it_arrives() {
-    let world = World::prepared(|network, _| network.fate("poison", Fate::Refused("invalid_body"))).await;
+    let world = World::prepared(|network, _| network.fate("poison", Fate::Refused { permanent: true })).await;
     world.put(1, "poison", 1).await;
     for subject in ["a", "b", "c"] {
         world.put(1, subject, 1).await;
@@ -250,7 +249,7 @@ async fn poison_is_set_aside_and_what_stands_behind_it_arrives() {
 
 #[tokio::test]
 async fn a_row_that_is_refused_for_now_does_not_hold_up_its_neighbours() {
-    let world = World::prepared(|network, _| network.fate("early", Fate::Refused("conflict"))).await;
+    let world = World::prepared(|network, _| network.fate("early", Fate::Refused { permanent: false })).await;
     world.put(1, "early", 1).await;
     world.put(1, "a", 1).await;
     eventually!(world.network.arrived() == ["a"]);

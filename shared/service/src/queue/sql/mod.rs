@@ -158,21 +158,12 @@ pub async fn postpone(
 ///
 /// # Errors
 /// Those of the database.
-pub async fn bury(
-    connection: &mut SqliteConnection,
-    id: i64,
-    version: u64,
-    error: &str,
-) -> Result<u64, sqlx::Error> {
+pub async fn bury(connection: &mut SqliteConnection, id: i64, version: u64, error: &str) -> Result<u64, sqlx::Error> {
     let statement = "
         update failed_requests set attempts = attempts + 1, last_error = ?3, dead = 1
         where id = ?1 and version = ?2";
-    let done = sqlx::query(statement)
-        .bind(id)
-        .bind(integer(version))
-        .bind(shortened(error))
-        .execute(connection)
-        .await?;
+    let done =
+        sqlx::query(statement).bind(id).bind(integer(version)).bind(shortened(error)).execute(connection).await?;
     Ok(done.rows_affected())
 }
 
@@ -224,10 +215,7 @@ pub async fn discard(connection: &mut SqliteConnection, id: i64) -> Result<u64, 
 ///
 /// # Errors
 /// Those of the database.
-pub async fn remove_destination(
-    connection: &mut SqliteConnection,
-    destination: &Address,
-) -> Result<u64, sqlx::Error> {
+pub async fn remove_destination(connection: &mut SqliteConnection, destination: &Address) -> Result<u64, sqlx::Error> {
     let done = sqlx::query("delete from failed_requests where destination = ?1")
         .bind(destination.to_string())
         .execute(connection)

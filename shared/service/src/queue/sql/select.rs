@@ -66,11 +66,11 @@ impl sqlx::FromRow<'_, SqliteRow> for Row {
                 path: row.try_get("path")?,
                 kind: row.try_get("kind")?,
                 subject: row.try_get("subject")?,
-                version: parsed(row, "version", u64::try_from::<i64>)?,
+                version: parsed(row, "version", |version: i64| u64::try_from(version))?,
                 body: row.try_get("body")?,
                 expires_at: expires_at.map(timestamp),
             },
-            attempts: parsed(row, "attempts", u32::try_from::<i64>)?,
+            attempts: parsed(row, "attempts", |attempts: i64| u32::try_from(attempts))?,
             next_at: timestamp(row.try_get("next_at")?),
             created_at: timestamp(row.try_get("created_at")?),
             last_error: row.try_get("last_error")?,
@@ -85,7 +85,11 @@ fn timestamp(milliseconds: i64) -> Timestamp {
 }
 
 /// Reads a column and turns it into what it means.
-fn parsed<'r, S, T, E>(row: &'r SqliteRow, column: &str, parse: impl FnOnce(S) -> Result<T, E>) -> Result<T, sqlx::Error>
+fn parsed<'r, S, T, E>(
+    row: &'r SqliteRow,
+    column: &str,
+    parse: impl FnOnce(S) -> Result<T, E>,
+) -> Result<T, sqlx::Error>
 where
     S: sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
     E: std::error::Error + Send + Sync + 'static,
@@ -188,9 +192,10 @@ pub async fn page(
 /// # Errors
 /// Those of the database.
 pub async fn counts(connection: &mut SqliteConnection) -> Result<Counts, sqlx::Error> {
-    let (waiting, dead): (i64, i64) =
-        sqlx::query_as("select count(*) filter (where dead = 0), count(*) filter (where dead = 1) from failed_requests")
-            .fetch_one(connection)
-            .await?;
+    let (waiting, dead): (i64, i64) = sqlx::query_as(
+        "select count(*) filter (where dead = 0), count(*) filter (where dead = 1) from failed_requests",
+    )
+    .fetch_one(connection)
+    .await?;
     Ok(Counts { waiting: u64::try_from(waiting).unwrap_or(0), dead: u64::try_from(dead).unwrap_or(0) })
 }

@@ -170,8 +170,7 @@ async fn a_clock_that_jumped_does_not_freeze_the_queue() {
 #[tokio::test]
 async fn only_rows_that_may_expire_expire_or_are_trimmed() {
     let mut connection = table().await;
-    let expiring =
-        |subject: &str, time| QueuedRequest { expires_at: Some(at(time)), ..request(1, subject, 1) };
+    let expiring = |subject: &str, time| QueuedRequest { expires_at: Some(at(time)), ..request(1, subject, 1) };
     put_now(&mut connection, &request(1, "for ever", 1), 0).await;
     for (subject, expires_at) in [("a", 10), ("b", 20), ("c", 30), ("d", 40)] {
         put_now(&mut connection, &expiring(subject, expires_at), expires_at).await;
