@@ -15,8 +15,18 @@ pub mod access;
 pub mod layers;
 pub mod server;
 
+pub mod client;
+
+pub mod docs;
+pub mod health;
+
 pub mod config;
 pub mod data_dir;
+pub mod tasks;
+pub mod telemetry;
 
 pub mod clock;
 mod panic;
+
+pub mod membership;
+pub mod queue;

@@ -1,12 +1,13 @@
 //! Who may call the service, and whom it calls.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf};
 
 use clap::Args;
 use ipnet::IpNet;
 
 use crate::{
     access::{HostAllowList, OwnerGate, Token, TokenError},
+    client::AddressPolicy,
     data_dir::DataDir,
 };
 
@@ -70,6 +71,16 @@ impl AccessArgs {
     #[must_use]
     pub fn host_allow_list(&self, advertised: &str) -> HostAllowList {
         HostAllowList::new(self.allow_host.iter().map(String::as_str).chain([advertised]))
+    }
+
+    /// The addresses that the service calls when others supply them; `listen` is where it listens itself.
+    #[must_use]
+    pub fn address_policy(&self, listen: IpAddr) -> AddressPolicy {
+        if self.allow_range.is_empty() {
+            AddressPolicy::private(listen.is_loopback()).with_lowest_port(self.lowest_port)
+        } else {
+            AddressPolicy::new(self.allow_range.clone(), self.lowest_port)
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use humantime::{Duration as HumanDuration, parse_duration};
 
-use crate::server::Limits;
+use crate::{client::Settings, server::Limits};
 
 /// What clients may take in time, connections and bytes.
 #[derive(Debug, Clone, Args)]
@@ -44,6 +44,12 @@ impl LimitArgs {
             ..Limits::default()
         }
     }
+
+    /// The bounds of calls to other services.
+    #[must_use]
+    pub fn client(&self) -> Settings {
+        Settings { call_timeout: self.call_timeout, ..Settings::default() }
+    }
 }
 
 /// Reads a time such as `500ms`, `10s` or `1m 30s`, which must not be zero.
@@ -62,7 +68,7 @@ mod tests {
     use clap::Parser;
 
     use super::LimitArgs;
-    use crate::server::Limits;
+    use crate::{client::Settings, server::Limits};
 
     #[derive(Debug, Parser)]
     struct Cli {
@@ -71,9 +77,10 @@ mod tests {
     }
 
     #[test]
-    fn the_flags_have_the_defaults_of_the_server() {
-        let limits = Cli::parse_from(["test"]).limits.server();
-        assert_eq!(format!("{limits:?}"), format!("{:?}", Limits::default()));
+    fn the_flags_have_the_defaults_of_server_and_client() {
+        let limits = Cli::parse_from(["test"]).limits;
+        assert_eq!(format!("{:?}", limits.server()), format!("{:?}", Limits::default()));
+        assert_eq!(format!("{:?}", limits.client()), format!("{:?}", Settings::default()));
     }
 
     #[test]

@@ -1,0 +1,166 @@
+//! The description of the service by the service: `/openapi.json`, and pages to read and try it at `/docs/`.
+//!
+//! The pages (Swagger UI) are part of the program and need no network. They may talk to the very service that they come
+//! from, and to nobody else.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    response::{IntoResponse, Redirect, Response},
+    routing::get,
+};
+use http::{HeaderValue, header};
+use utoipa::{
+    ToSchema,
+    openapi::{Components, OpenApi, RefOr, Schema},
+};
+use utoipa_swagger_ui::Config;
+
+use crate::{
+    extract::Json,
+    problem::{Code, Problem, ProblemDetails},
+};
+
+/// What the pages may load and call: themselves and this service. Swagger UI writes styles into the page, and draws
+/// with `data:` images.
+const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
+);
+
+/// The files of the pages change with the program only.
+const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+
+/// Completes a service's document with what its routes only refer to: the schema of a problem. The committed
+/// `openapi/*.json` are written from its result too.
+#[must_use]
+pub fn complete(mut openapi: OpenApi) -> OpenApi {
+    let mut schemas: Vec<(String, RefOr<Schema>)> =
+        vec![(ProblemDetails::name().into_owned(), <ProblemDetails as utoipa::PartialSchema>::schema())];
+    ProblemDetails::schemas(&mut schemas);
+    openapi.components.get_or_insert_with(Components::new).schemas.extend(schemas);
+    openapi
+}
+
+/// The routes `/openapi.json`, `/docs/` and, leading there, `/`.
+///
+/// `title` is the pages' title, such as "alice - Raclette peer", so that several open tabs can be told apart.
+pub fn routes<S>(openapi: OpenApi, title: &str) -> Router<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    let pages = Pages { title: escaped(title), config: Arc::new(config()) };
+    let openapi = Arc::new(complete(openapi));
+    Router::new()
+        .route("/openapi.json", get(|| async move { Json(openapi).into_response() }))
+        .route("/", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
+        .route("/docs/", get(|State(pages): State<Pages>| async move { pages.file("index.html") }))
+        .route(
+            "/docs/{*file}",
+            get(|State(pages): State<Pages>, Path(file): Path<String>| async move { pages.file(&file) }),
+        )
+        .with_state(pages)
+}
+
+#[derive(Clone)]
+struct Pages {
+    title: String,
+    config: Arc<Config<'static>>,
+}
+
+/// Without the validator, which would send the document's URL to a server on the internet.
+fn config() -> Config<'static> {
+    Config::new(["/openapi.json"]).try_it_out_enabled(true).validator_url("none").display_request_duration(true)
+}
+
+impl Pages {
+    fn file(&self, name: &str) -> Result<Response, Problem> {
+        let file = utoipa_swagger_ui::serve(name, Arc::clone(&self.config)).map_err(Problem::internal)?;
+        let Some(file) = file else {
+            return Err(Problem::new(Code::NotFound, "There is no such file among the pages.").mend("start at /docs/"));
+        };
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::try_from(file.content_type).map_err(Problem::internal)?),
+            (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        ];
+        let body = file.bytes.into_owned();
+        if name == "index.html" {
+            let page = String::from_utf8(body).map_err(Problem::internal)?;
+            let title = format!("<title>{}</title>", self.title);
+            return Ok((headers, page.replacen("<title>Swagger UI</title>", &title, 1)).into_response());
+        }
+        Ok((headers, [(header::CACHE_CONTROL, ONE_HOUR)], body).into_response())
+    }
+}
+
+/// The title as HTML text.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::{Body, to_bytes},
+    };
+    use http::{HeaderMap, Request, StatusCode};
+    use serde_json::Value;
+    use tower::ServiceExt;
+    use utoipa_axum::router::OpenApiRouter;
+
+    use super::routes;
+    use crate::health::{self, Check};
+
+    async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
+        let openapi =
+            OpenApiRouter::<()>::new().merge(health::routes(|| async { vec![Check::ok("x")] })).into_openapi();
+        let router: Router = routes(openapi, "<alice> - Raclette peer");
+        let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 4_000_000).await.unwrap();
+        (parts.status, parts.headers, String::from_utf8_lossy(&body).into_owned())
+    }
+
+    #[tokio::test]
+    async fn the_root_leads_to_a_page_with_the_services_name() {
+        for path in ["/", "/docs"] {
+            let (status, headers, _) = get(path).await;
+            assert_eq!((status, &headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"/docs/".parse().unwrap()));
+        }
+        let (status, headers, page) = get("/docs/").await;
+        assert_eq!((status, headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/html"));
+        assert!(page.contains("<title>&lt;alice&gt; - Raclette peer</title>"), "{page}");
+    }
+
+    #[tokio::test]
+    async fn every_file_of_the_page_is_here() {
+        let (_, _, page) = get("/docs/").await;
+        let named =
+            page.split('"').filter(|text| text.ends_with(".js") || text.ends_with(".css") || text.ends_with(".png"));
+        let mut files = 0;
+        for file in named {
+            let (status, _, body) = get(&format!("/docs/{}", file.trim_start_matches("./"))).await;
+            assert!(status == StatusCode::OK && !body.is_empty(), "{file}");
+            files += 1;
+        }
+        assert!(files >= 5);
+        let (_, _, initializer) = get("/docs/swagger-initializer.js").await;
+        assert!(initializer.contains("/openapi.json") && !initializer.contains("{{config}}"));
+        assert_eq!(get("/docs/nothing.js").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test]
+    async fn the_document_resolves_its_own_references() {
+        let (status, _, body) = get("/openapi.json").await;
+        assert_eq!(status, StatusCode::OK);
+        let document: Value = serde_json::from_str(&body).unwrap();
+        assert!(document["paths"]["/readyz"]["get"].is_object());
+        for reference in body.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        }
+    }
+}
