@@ -2,6 +2,7 @@
 
 use raclette_chain::{
     block::{Block, Unchecked},
+    genesis::Genesis,
     hash::{BlockHash, LeafHash, NetworkId, StateHash, TransactionId},
     header::Header,
     message::SealedMessage,
@@ -14,7 +15,9 @@ use utoipa::ToSchema;
 use crate::{
     encoding::{self, amount, compact_target, from_hex, hash, present, same, time},
     error::ApiError,
-    example, schema,
+    example,
+    network::GenesisMessage,
+    schema,
     transaction::TransactionMessage,
 };
 
@@ -137,8 +140,10 @@ impl RewardMessage {
 pub struct BlockMessage {
     /// The header.
     pub header: HeaderMessage,
-    /// The reward, which is the first transaction.
-    pub reward: RewardMessage,
+    /// The reward, which is the first transaction. Only the genesis block has none.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = RewardMessage)]
+    pub reward: Option<RewardMessage>,
     /// The transactions behind the reward.
     #[schema(max_items = 5000)]
     pub transactions: Vec<TransactionMessage>,
@@ -155,9 +160,27 @@ pub struct BlockMessage {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Vec<schema::Hash>, max_items = 5000)]
     pub leaves: Option<Vec<String>>,
+    /// What the genesis block commits to. Only in answers, and only in the genesis block.
+    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = GenesisMessage)]
+    pub genesis: Option<GenesisMessage>,
 }
 
 impl BlockMessage {
+    /// The genesis block: a header and what it commits to, without reward and transactions.
+    #[must_use]
+    pub fn genesis(genesis: &Genesis) -> Self {
+        Self {
+            header: (&genesis.header()).into(),
+            reward: None,
+            transactions: Vec::new(),
+            work: None,
+            state_hash: None,
+            leaves: None,
+            genesis: Some(genesis.into()),
+        }
+    }
+
     /// A whole block, without the messages of its transactions.
     #[must_use]
     pub fn full<State>(block: &Block<State>, network: &NetworkId) -> Self {
@@ -172,7 +195,7 @@ impl BlockMessage {
     ) -> Self {
         Self {
             header: block.header().into(),
-            reward: RewardMessage::new(block.reward(), block.header(), network),
+            reward: Some(RewardMessage::new(block.reward(), block.header(), network)),
             transactions: block
                 .transactions()
                 .iter()
@@ -181,6 +204,7 @@ impl BlockMessage {
             work: None,
             state_hash: None,
             leaves: None,
+            genesis: None,
         }
     }
 
@@ -190,11 +214,12 @@ impl BlockMessage {
     pub fn compact<State>(block: &Block<State>, network: &NetworkId) -> Self {
         Self {
             header: block.header().into(),
-            reward: RewardMessage::new(block.reward(), block.header(), network),
+            reward: Some(RewardMessage::new(block.reward(), block.header(), network)),
             transactions: Vec::new(),
             work: None,
             state_hash: None,
             leaves: Some(block.transactions().iter().map(|signed| signed.leaf().to_string()).collect()),
+            genesis: None,
         }
     }
 
@@ -215,9 +240,13 @@ impl BlockMessage {
     /// The reward.
     ///
     /// # Errors
-    /// The first member of header or reward that is malformed.
+    /// The first member of header or reward that is malformed, or that there is no reward: a genesis block comes from the
+    /// tracker, never in a request.
     pub fn reward(&self, network: &NetworkId) -> Result<Reward, ApiError> {
-        self.reward.decode(&self.header()?, network).map_err(|error| error.within("reward"))
+        let Some(reward) = &self.reward else {
+            return Err(ApiError::malformed("reward", "the reward of the block", "none"));
+        };
+        reward.decode(&self.header()?, network).map_err(|error| error.within("reward"))
     }
 
     /// The leaf hashes of all transactions in order, without that of the reward; none unless the block is compact.
@@ -257,7 +286,7 @@ impl BlockMessage {
             return Err(ApiError::malformed("leaves", "a whole block, without leaves", "a compact one"));
         }
         let header = self.header()?;
-        let reward = self.reward.decode(&header, network).map_err(|error| error.within("reward"))?;
+        let reward = self.reward(network)?;
         let (transactions, messages) = self.transactions(network)?.into_iter().unzip();
         Ok((Block::new(header, reward, transactions), messages))
     }
@@ -310,11 +339,7 @@ impl BlockAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        example::{of, with},
-        network::GenesisMessage,
-    };
-    use raclette_chain::genesis::Genesis;
+    use crate::example::{of, with};
     use serde_json::{Value, json};
 
     fn network() -> NetworkId {
@@ -343,6 +368,15 @@ mod tests {
         assert_eq!(full.header().unwrap(), *block().header());
         assert_eq!(full.reward(&network()).unwrap(), *block().reward());
         assert_eq!(full.leaves(), Ok(None));
+    }
+
+    #[test]
+    fn a_genesis_block_can_be_shown_but_not_sent() {
+        let message: GenesisMessage = serde_json::from_value(of::<GenesisMessage>()).unwrap();
+        let block = BlockMessage::genesis(&Genesis::try_from(&message).unwrap());
+        assert_eq!(block.header().unwrap().hash().as_bytes(), network().as_bytes());
+        assert_eq!(block.genesis, Some(message));
+        assert_eq!(block.decode(&network()).unwrap_err().field, "reward");
     }
 
     #[test]

@@ -224,6 +224,15 @@ pub enum TransactionState {
 pub struct TransactionStatus {
     /// The transaction.
     pub transaction: TransactionMessage,
+    /// What its sender signed, `raclette/tx/1`, in hex: with this, the signature and the sender's key, other programs can
+    /// verify it.
+    #[schema(
+        pattern = "^([0-9a-f]{2})+$",
+        min_length = 2,
+        max_length = 4096,
+        example = "0000000d7261636c657474652f74782f31"
+    )]
+    pub signed_bytes: String,
     /// Where it is.
     pub status: TransactionState,
     /// The height of its block, if it is confirmed.

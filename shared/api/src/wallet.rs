@@ -169,6 +169,8 @@ pub enum MessageStatus {
     Pending,
     /// It stands in a block.
     Confirmed,
+    /// It stands in no block, and waits for none any more: it was replaced, it expired, or it could not be paid.
+    Dropped,
 }
 
 /// Something that was sent or received, opened for its owner.

@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    block::*, chain::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, transaction::*,
-    wallet::*,
+    block::*, chain::*, encoding::to_hex, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
+    transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -243,6 +243,7 @@ impl Story {
         });
         all.add(TransactionStatus {
             transaction: bare,
+            signed_bytes: to_hex(&self.sent.transaction().preimage(&self.network)),
             status: TransactionState::Confirmed,
             height: Some(2),
             block: Some(second.hash().to_string()),
