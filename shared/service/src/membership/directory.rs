@@ -16,7 +16,7 @@ use raclette_api::{
 use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 
 use super::tracker::base_url;
-use crate::client::Destination;
+use crate::queue::Destination;
 
 /// News about one peer, well-formed; its registration, if there is one, is signed by the peer.
 #[derive(Debug, Clone)]
@@ -143,14 +143,8 @@ impl KnownPeer {
     #[must_use]
     pub fn destination(&self) -> Option<Destination> {
         let registration = self.registration.as_ref()?;
-        let address = self.address.to_string();
-        Some(Destination::supplied(&self.name, address, &registration.host, registration.port))
-    }
-
-    /// Its base URL, such as `http://127.0.0.1:7701`; none unless it is online.
-    #[must_use]
-    pub fn url(&self) -> Option<String> {
-        self.registration.as_ref().map(|registration| base_url(&registration.host, registration.port))
+        let url = base_url(&registration.host, registration.port);
+        Some(Destination { address: self.address, name: self.name.clone(), url })
     }
 
     /// What is shown of it; none if its key is not known.

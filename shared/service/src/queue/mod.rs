@@ -24,7 +24,7 @@ pub use self::{
     drain::{Directory, Drain, DrainOptions, QueueStore},
     handle::{QueueHandle, QueueStatistics},
     policy::{Backoff, LONGEST_RETRY_AFTER, Scope, Verdict, verdict},
-    request::{QueuedRequest, Row},
+    request::{Destination, QueuedRequest, Row},
     sql::{Counts, Filter, Page, SCHEMA, StateFilter},
     transport::{ClientTransport, Transport},
 };

@@ -1,6 +1,31 @@
-//! What waits in the queue.
+//! What waits in the queue, and for whom.
 
 use raclette_chain::{address::Address, time::Timestamp};
+
+use crate::client::Destination as Callee;
+
+/// Somebody to send to, with the connection details known now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    /// The address of its key. An answer counts only if it comes from this key's service.
+    pub address: Address,
+    /// Its name.
+    pub name: String,
+    /// Its base URL without a slash at the end, such as `http://127.0.0.1:7701`.
+    pub url: String,
+}
+
+impl Destination {
+    /// The same for the client, which judges the address before it calls it: somebody else supplied it.
+    #[must_use]
+    pub fn callee(&self) -> Callee {
+        let authority = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        let (host, port) = authority.rsplit_once(':').unwrap_or((authority, ""));
+        let host = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        // Nobody can be called at port 0: a URL that is none is refused there.
+        Callee::supplied(&self.name, self.address.to_string(), host, port.parse().unwrap_or(0))
+    }
+}
 
 /// A request that could not be delivered yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,4 +67,21 @@ pub struct Row {
     pub last_error: Option<String>,
     /// A dead letter: it was refused for good and is kept to be looked at, retried or discarded by hand.
     pub dead: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_and_port_are_found_in_the_url() {
+        let callee = |url: &str| {
+            let name = String::from("bob");
+            let callee = Destination { address: Address::from_bytes([1; 32]), name, url: url.to_owned() }.callee();
+            (callee.host().to_owned(), callee.port())
+        };
+        assert_eq!(callee("http://127.0.0.1:7701"), (String::from("127.0.0.1"), 7701));
+        assert_eq!(callee("http://[::1]:7701"), (String::from("::1"), 7701));
+        assert_eq!(callee("http://bob.example"), (String::from("bob.example"), 0));
+    }
 }

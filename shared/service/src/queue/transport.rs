@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde::de::IgnoredAny;
 
-use super::QueuedRequest;
-use crate::client::{CallOptions, Client, Destination, SendError};
+use super::{Destination, QueuedRequest};
+use crate::client::{CallOptions, Client, SendError};
 
 /// How a request gets to its destination. Two implementations exist: the client over real sockets, and the simulated
 /// network of the tests.
@@ -46,7 +46,7 @@ impl ClientTransport {
 impl Transport for ClientTransport {
     async fn send(&self, destination: &Destination, request: &QueuedRequest) -> Result<(), SendError> {
         let body = request.body.clone().into();
-        self.client.post_bytes::<IgnoredAny>(destination, &request.path, body, &self.options).await?;
+        self.client.post_bytes::<IgnoredAny>(&destination.callee(), &request.path, body, &self.options).await?;
         Ok(())
     }
 }

@@ -81,7 +81,7 @@ fn coming_back_brings_the_connection_details_and_says_so_once() {
     assert!(!returned(list.apply(news(&alice, ChangeKind::Online, 1, 11))));
     list.apply(news(&alice, ChangeKind::Offline, 1, 20));
     assert!(returned(list.apply(news(&alice, ChangeKind::Online, 1, 30))));
-    assert_eq!(list.named("alice").unwrap().url().unwrap(), "http://127.0.0.1:7701");
+    assert_eq!(list.named("alice").unwrap().destination().unwrap().url, "http://127.0.0.1:7701");
     assert_eq!(list.version(), 30);
 }
 

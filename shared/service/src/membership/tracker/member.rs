@@ -9,7 +9,7 @@ use raclette_api::{
 };
 use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 
-use crate::client::Destination;
+use crate::queue::Destination;
 
 /// A registration whose signature holds, with the key that it holds for.
 #[derive(Debug, Clone)]
@@ -101,8 +101,7 @@ impl Member {
     /// Where it said that it can be reached, whether or not it can be now.
     #[must_use]
     pub fn destination(&self) -> Destination {
-        let Registration { host, port, .. } = self.registration.as_ref();
-        Destination::supplied(&self.name, self.address().to_string(), host, *port)
+        Destination { address: self.address(), name: self.name.clone(), url: self.url() }
     }
 
     /// Its base URL, such as `http://127.0.0.1:7701`. An IPv6 address stands in brackets (RFC 3986).

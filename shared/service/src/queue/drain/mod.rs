@@ -15,8 +15,8 @@ use raclette_chain::{address::Address, time::Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
-use super::{Backoff, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
-use crate::client::{Destination, SendError};
+use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
+use crate::client::SendError;
 
 /// The table, as the drain sees it; each service has its own way to write.
 pub trait QueueStore: Send + Sync {
