@@ -6,6 +6,7 @@
 
 mod code;
 mod details;
+mod message;
 mod responses;
 
 use std::fmt;
