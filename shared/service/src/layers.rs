@@ -76,8 +76,11 @@ impl RequestId {
 
 /// Wraps a finished router with everything that both services share, and answers unknown paths (404) and methods (405,
 /// with `Allow`) with problems.
+///
+/// # Panics
+/// If the service's own address is no visible ASCII text; bech32 always is.
 pub fn wrap(router: Router, shared: Shared) -> Router {
-    let address = HeaderValue::try_from(&shared.address).unwrap_or_else(|_| HeaderValue::from_static(""));
+    let address = HeaderValue::try_from(&shared.address).expect("an address in bech32 makes a header value");
     let envelope_state = Arc::new(Envelope { address, hosts: shared.hosts });
     router
         .fallback(not_found)

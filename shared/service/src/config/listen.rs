@@ -10,6 +10,8 @@ use std::{
 use clap::Args;
 use tokio::net::TcpListener;
 
+use crate::client::{AddressError, Host};
+
 /// Where to listen, how others reach it, and where the files are.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Place")]
@@ -25,7 +27,7 @@ pub struct ListenArgs {
 
     /// The IP address or host name by which others reach this service; they are told it, and it is accepted as a Host
     /// header [default: the address of --listen]
-    #[arg(long, env = "RACLETTE_ADVERTISE", value_name = "HOST")]
+    #[arg(long, env = "RACLETTE_ADVERTISE", value_name = "HOST", value_parser = host)]
     pub advertise: Option<String>,
 
     /// The directory for the database, the key and the token; made with mode 0700 if it is not there. One process at a
@@ -102,6 +104,11 @@ impl ListenArgs {
     }
 }
 
+/// A host in its usual spelling, without a port.
+fn host(text: &str) -> Result<String, AddressError> {
+    Host::parse(text).map(|host| host.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::Parser;
@@ -133,5 +140,15 @@ mod tests {
         assert_eq!(parse(&[]).advertised_host().unwrap(), "127.0.0.1");
         assert!(parse(&["--listen", "0.0.0.0"]).advertised_host().is_err());
         assert_eq!(parse(&["--listen", "0.0.0.0", "--advertise", "10.0.0.7"]).advertised_host().unwrap(), "10.0.0.7");
+    }
+
+    #[test]
+    fn only_a_host_can_be_advertised() {
+        let parse = |host: &'static str| Cli::try_parse_from(["test", "--advertise", host]);
+        assert_eq!(parse("[FD00::1]").unwrap().listen.advertise.as_deref(), Some("fd00::1"));
+        assert_eq!(parse("Alice").unwrap().listen.advertise.as_deref(), Some("alice"));
+        for wrong in ["http://alice", "alice:7701", "127.1", ""] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -4,6 +4,13 @@ use std::{convert::Infallible, time::Duration};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use utoipa::{
+    IntoParams, PartialSchema,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 
 /// How long the caller would like to wait, if it said so: 0 to 30 s; what is longer counts as 30 s.
 ///
@@ -47,6 +54,20 @@ impl<S: Send + Sync> FromRequestParts<S> for PreferWait {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
         Ok(Self::from_headers(&parts.headers))
+    }
+}
+
+/// For `#[utoipa::path(params(PreferWait))]`.
+impl IntoParams for PreferWait {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = ParameterBuilder::new()
+            .name("Prefer")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some("`wait=N` (RFC 7240): wait up to N seconds, at most 30, for the outcome"))
+            .schema(Some(String::schema()))
+            .example(Some("wait=30".into()));
+        vec![header.build()]
     }
 }
 

@@ -188,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_cause_of_an_internal_problem_is_not_shown() {
-        let shown = shown(Problem::internal("secret path /root/key")).await;
+        let shown = shown(Problem::internal("secret path of the key")).await;
         assert!(!shown.to_string().contains("secret"));
         assert_eq!(shown["code"], "internal");
     }
