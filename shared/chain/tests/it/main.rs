@@ -7,3 +7,4 @@ mod leaves;
 mod money;
 mod rules;
 mod test_chain;
+mod vectors;
