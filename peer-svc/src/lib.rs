@@ -15,6 +15,7 @@ pub mod miner;
 pub mod net;
 pub mod node;
 pub mod run;
+pub mod status;
 pub mod store;
 pub mod tasks;
 

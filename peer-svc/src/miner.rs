@@ -15,9 +15,7 @@ use std::{
 
 pub use job::{Job, JobState, Outcome};
 pub use race::{Race, Verdict};
-use raclette_chain::hash::BlockHash;
 use raclette_service::tasks::Tasks;
-use tokio::sync::mpsc;
 
 use crate::node::{Node, NodeError};
 
@@ -31,13 +29,6 @@ pub struct Order {
     pub threads: Option<usize>,
     /// The most transactions in the block; none: what the network allows.
     pub max_transactions: Option<usize>,
-}
-
-/// A block that this peer has found, to be told to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
-    /// The block; it is stored.
-    pub block: BlockHash,
 }
 
 /// Why a job was not started.
@@ -61,14 +52,13 @@ pub struct Miner {
     tasks: Tasks,
     race: Arc<Race>,
     jobs: Mutex<VecDeque<Arc<Job>>>,
-    found: mpsc::UnboundedSender<Found>,
 }
 
 impl Miner {
-    /// A miner that tells of found blocks through `found`.
+    /// A miner for the chain of `node`.
     #[must_use]
-    pub fn new(node: Arc<Node>, tasks: Tasks, found: mpsc::UnboundedSender<Found>) -> Self {
-        Self { node, tasks, race: Arc::new(Race::default()), jobs: Mutex::default(), found }
+    pub fn new(node: Arc<Node>, tasks: Tasks) -> Self {
+        Self { node, tasks, race: Arc::new(Race::default()), jobs: Mutex::default() }
     }
 
     /// The race with other members for the next block.
@@ -91,14 +81,8 @@ impl Miner {
         jobs.push_front(Arc::clone(&job));
         jobs.truncate(REMEMBERED);
         drop(jobs);
-        let search = search::run(
-            Arc::clone(&self.node),
-            Arc::clone(&self.race),
-            Arc::clone(&job),
-            order,
-            self.found.clone(),
-            self.tasks.stopping(),
-        );
+        let search =
+            search::run(Arc::clone(&self.node), Arc::clone(&self.race), Arc::clone(&job), order, self.tasks.stopping());
         self.tasks.spawn("mining job", search);
         Ok(job)
     }

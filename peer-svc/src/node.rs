@@ -23,7 +23,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
 pub use chain::{BlockOutcome, TransactionPlace};
-pub use directory::{Changed, Members};
+pub use directory::{Changed, Members, Neighbour};
 pub use error::NodeError;
 pub use event::{Event, Origin};
 pub use mail::{Balance, DELIVERY, MailItem};
@@ -153,7 +153,10 @@ impl Node {
     }
 
     /// Has the writer do something, and waits until it is committed or refused.
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<Result<T, NodeError>>) -> Command) -> Result<T, NodeError> {
+    async fn ask<T>(
+        &self,
+        command: impl FnOnce(oneshot::Sender<Result<T, NodeError>>) -> Command,
+    ) -> Result<T, NodeError> {
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| NodeError::ShuttingDown)?;
         answered.await.map_err(|_| NodeError::ShuttingDown)?

@@ -33,7 +33,9 @@ pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(#[from] sqlx::Error),
     /// A row is not what this program wrote.
-    #[error("the database is damaged: {what}: {reason}. Restore a backup, or delete the file and fetch the history again")]
+    #[error(
+        "the database is damaged: {what}: {reason}. Restore a backup, or delete the file and fetch the history again"
+    )]
     Damaged {
         /// What was read.
         what: String,

@@ -11,7 +11,7 @@ use raclette_chain::{address::Address, hash::BlockHash, header::Header};
 use crate::node::State;
 
 /// How long others wait for a block that somebody says to have found.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a member is not believed whose block never came.
 const DISTRUST: Duration = Duration::from_secs(600);
 

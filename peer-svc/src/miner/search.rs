@@ -1,7 +1,6 @@
 //! The search of one job: templates from the ledger, rounds of threads, and what to do with what they find.
 
 use std::{
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,10 +21,11 @@ use raclette_chain::{
 };
 use raclette_pow::Search;
 use raclette_service::clock::now_ms;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Found, Order,
+    Order,
     job::{Job, JobState, Outcome, Template},
     race::Race,
 };
@@ -37,31 +37,17 @@ const ROUND: Duration = Duration::from_secs(1);
 const SLICE: u64 = 1 << 17;
 
 /// Runs a job to its end.
-pub(super) async fn run(
-    node: Arc<Node>,
-    race: Arc<Race>,
-    job: Arc<Job>,
-    order: Order,
-    found: mpsc::UnboundedSender<Found>,
-    stopping: impl Future<Output = ()> + Send,
-) {
-    tokio::pin!(stopping);
+pub(super) async fn run(node: Arc<Node>, race: Arc<Race>, job: Arc<Job>, order: Order, stopping: CancellationToken) {
     let outcome = tokio::select! {
-        outcome = search(&node, &race, &job, order, &found) => outcome,
+        outcome = search(&node, &race, &job, order) => outcome,
         () = job.cancelled().cancelled() => Outcome::Cancelled,
-        () = &mut stopping => Outcome::Cancelled,
+        () = stopping.cancelled() => Outcome::Cancelled,
     };
     tracing::info!(job = job.id(), attempts = job.attempts(), ?outcome, "mining has ended");
     job.set_state(JobState::Done(outcome));
 }
 
-async fn search(
-    node: &Arc<Node>,
-    race: &Race,
-    job: &Arc<Job>,
-    order: Order,
-    found: &mpsc::UnboundedSender<Found>,
-) -> Outcome {
+async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> Outcome {
     let mut states = node.watch();
     let start = match node.state() {
         Ok(state) => state.tip().hash,
@@ -98,14 +84,9 @@ async fn search(
         let block = Block::new(header, template.reward, template.transactions);
         let hash = block.hash();
         match node.submit_block(block, Origin::Local).await {
-            Ok(BlockOutcome::Accepted) => {
-                // Nobody listening: the peer is shutting down, and the block's mark in the store outlives that.
-                let _ = found.send(Found { block: hash });
-                return Outcome::Mined { block: hash };
-            }
+            Ok(BlockOutcome::Accepted) => return Outcome::Mined { block: hash },
             Ok(_) => {
-                // It is stored on a branch that did not win, and told to others all the same.
-                let _ = found.send(Found { block: hash });
+                // It is stored on a branch that did not win, and told to the others all the same.
                 if let Ok(state) = node.state() {
                     return lost(node, &state).await;
                 }
@@ -167,9 +148,8 @@ fn prepare(node: &Node, state: &State, max_transactions: Option<usize>) -> Candi
 /// Now, but above the median of the last eleven blocks.
 fn block_time(parent: Option<&Parent>) -> Timestamp {
     let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-    let earliest = parent.map_or(Timestamp::default(), |parent| {
-        parent.median_time.saturating_add(Duration::from_millis(1))
-    });
+    let earliest =
+        parent.map_or(Timestamp::default(), |parent| parent.median_time.saturating_add(Duration::from_millis(1)));
     now.max(earliest)
 }
 

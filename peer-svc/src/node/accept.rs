@@ -224,7 +224,9 @@ fn return_to_ledger(draft: &mut Draft, branch: &Branch) -> usize {
                     draft.pending(&transaction, false);
                     returned += 1;
                 }
-                Err(error) => tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again"),
+                Err(error) => {
+                    tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again")
+                }
             }
         }
     }

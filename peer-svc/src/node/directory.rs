@@ -16,13 +16,16 @@ pub struct Members {
     directory: Mutex<PeerDirectory>,
 }
 
+/// A member that can be reached.
+pub type Neighbour = Destination;
+
 /// What news changed.
 #[derive(Debug, Default)]
 pub struct Changed {
     /// Records to be stored.
     pub records: Vec<PeerRecord>,
     /// Members that were not online before and are now.
-    pub returned: Vec<Destination>,
+    pub returned: Vec<Neighbour>,
     /// How many pieces of news were not newer than what is known.
     pub stale: usize,
 }
@@ -69,7 +72,7 @@ impl Members {
 
     /// Members that can be reached.
     #[must_use]
-    pub fn online(&self) -> Vec<Destination> {
+    pub fn online(&self) -> Vec<Neighbour> {
         self.directory().online().filter_map(|peer| peer.destination()).collect()
     }
 
@@ -113,7 +116,7 @@ impl Members {
 
     /// Where a member can be reached; none while it is offline.
     #[must_use]
-    pub fn destination(&self, address: &Address) -> Option<Destination> {
+    pub fn neighbour(&self, address: &Address) -> Option<Neighbour> {
         self.directory().peer(address).and_then(|peer| peer.destination())
     }
 
@@ -129,8 +132,8 @@ impl Members {
     }
 }
 
-impl Directory for Members {
+impl Directory for super::Node {
     fn find(&self, address: &Address) -> Option<Destination> {
-        self.destination(address)
+        self.members().neighbour(address)
     }
 }

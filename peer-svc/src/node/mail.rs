@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use raclette_api::{transaction::TransactionMessage, wallet::{SendOrder, SendTo}};
+use raclette_api::{
+    transaction::TransactionMessage,
+    wallet::{SendOrder, SendTo},
+};
 use raclette_chain::{
     accounts::Account,
     address::Address,
@@ -13,7 +16,10 @@ use raclette_chain::{
     time::Timestamp,
     transaction::{SignedTransaction, Transaction},
 };
-use raclette_service::{clock::now_ms, queue::{QueueChange, QueuedRequest}};
+use raclette_service::{
+    clock::now_ms,
+    queue::{QueueChange, QueuedRequest},
+};
 
 use super::{Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
 use crate::store::{self, mail::Item};
@@ -159,7 +165,7 @@ impl Node {
         let Ok(body) = serde_json::to_vec(&TransactionMessage::new(transaction, message)) else {
             return Vec::new();
         };
-        let url = self.members().destination(&recipient).map(|destination| destination.url).unwrap_or_default();
+        let url = self.members().neighbour(&recipient).map(|neighbour| neighbour.url).unwrap_or_default();
         let request = QueuedRequest {
             destination: recipient,
             destination_name: record.name,

@@ -94,7 +94,10 @@ impl Node {
     }
 
     /// Hands verified transactions to the writer.
-    pub(super) async fn offer(&self, offers: Vec<Offer>) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
+    pub(super) async fn offer(
+        &self,
+        offers: Vec<Offer>,
+    ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
         self.ask(|answer| Command::Offers(offers, answer)).await
     }
 
@@ -131,7 +134,11 @@ impl Node {
     ///
     /// # Errors
     /// When it is another, or cannot be stored.
-    pub async fn submit_message(&self, transaction: &SignedTransaction, message: SealedMessage) -> Result<(), NodeError> {
+    pub async fn submit_message(
+        &self,
+        transaction: &SignedTransaction,
+        message: SealedMessage,
+    ) -> Result<(), NodeError> {
         let rules = Arc::clone(&self.state()?.rules);
         check_message(transaction, &message, &rules)?;
         let digest = transaction.transaction().message_digest;

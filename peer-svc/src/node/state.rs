@@ -79,7 +79,11 @@ impl State {
             let account = state.account(&transaction.sender());
             // What is stored was accepted under policy before; what does not fit any more is left out, and leaves the
             // table with the next block.
-            if let Err(error) = state.ledger.add(Arc::clone(&transaction), &account, &state_context(&state.rules, &state.index, now, true)) {
+            if let Err(error) = state.ledger.add(
+                Arc::clone(&transaction),
+                &account,
+                &state_context(&state.rules, &state.index, now, true),
+            ) {
                 tracing::info!(id = %transaction.id(), %error, "a pending transaction is not taken again");
             }
         }

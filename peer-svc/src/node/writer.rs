@@ -18,7 +18,9 @@ use raclette_service::{clock::now_ms, queue::QueueChange};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
 
-use super::{BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool};
+use super::{
+    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool,
+};
 use crate::store::{self, StoreError, meta};
 
 /// How many commands share a commit at most.
@@ -75,6 +77,9 @@ pub enum Command {
 }
 
 /// Writes until all senders of commands are gone, or `stop` completes; then brings the file into order.
+///
+/// # Errors
+/// When the file cannot be brought into order. Failures before that are told to whoever asked.
 pub async fn run(
     ends: WriterEnds,
     mut connection: SqliteConnection,
@@ -83,13 +88,15 @@ pub async fn run(
 ) -> Result<(), StoreError> {
     let WriterEnds { mut commands, state, events } = ends;
     tokio::pin!(stop);
+    let mut stopping = false;
     loop {
         let first = tokio::select! {
             command = commands.recv() => command,
-            () = &mut stop => {
+            () = &mut stop, if !stopping => {
                 // What was sent before the end is still written; what comes later is refused.
+                stopping = true;
                 commands.close();
-                commands.recv().await
+                continue;
             }
         };
         let Some(first) = first else { break };
@@ -125,9 +132,12 @@ pub async fn run(
     store::close(connection).await
 }
 
+/// Gives an answer, or the failure of the whole batch in its place.
+type Deliver = Box<dyn FnOnce(Option<&NodeError>) + Send>;
+
 /// An answer that waits for the commit.
 struct Reply {
-    deliver: Box<dyn FnOnce(Option<&NodeError>) + Send>,
+    deliver: Deliver,
 }
 
 impl Reply {
@@ -313,7 +323,10 @@ async fn change_queue(
     for change in changes {
         counts.push(change.apply(connection).await?);
     }
-    if changes.iter().any(|change| matches!(change, QueueChange::Put { .. } | QueueChange::Wake { .. } | QueueChange::Retry { .. })) {
+    if changes
+        .iter()
+        .any(|change| matches!(change, QueueChange::Put { .. } | QueueChange::Wake { .. } | QueueChange::Retry { .. }))
+    {
         draft.events.push(Event::Queued);
     }
     Ok(counts)

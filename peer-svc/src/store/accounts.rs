@@ -22,8 +22,7 @@ pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Accounts, StoreErr
     rows.into_iter()
         .map(|(address, balance, next_sequence)| {
             let address = Address::from_bytes(bytes32("an address", &address)?);
-            let balance =
-                Amount::new(from_sql(balance)?).map_err(|error| StoreError::damaged("a balance", &error))?;
+            let balance = Amount::new(from_sql(balance)?).map_err(|error| StoreError::damaged("a balance", &error))?;
             Ok((address, Account { balance, next_sequence: from_sql(next_sequence)? }))
         })
         .collect()

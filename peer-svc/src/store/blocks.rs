@@ -49,12 +49,15 @@ pub async fn insert(
     Ok(())
 }
 
+/// Hash, header, state hash, active, invalid.
+type IndexRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool, bool);
+
 /// Reads what the index needs of all blocks, parents before children.
 ///
 /// # Errors
 /// When SQLite fails or a row is damaged.
 pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Stored>, StoreError> {
-    let rows: Vec<(Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool, bool)> =
+    let rows: Vec<IndexRow> =
         sqlx::query_as("select hash, header, state_hash, active, invalid from blocks order by height, id")
             .fetch_all(executor)
             .await?;
@@ -106,7 +109,8 @@ pub async fn undo(connection: &mut SqliteConnection, hash: &BlockHash) -> Result
         .bind(hash.as_bytes().as_slice())
         .fetch_optional(connection)
         .await?;
-    let bytes = bytes.flatten().ok_or_else(|| StoreError::damaged(format!("block {hash}"), &"its undo data are missing"))?;
+    let bytes =
+        bytes.flatten().ok_or_else(|| StoreError::damaged(format!("block {hash}"), &"its undo data are missing"))?;
     Ok(codec::decode_undo(&bytes)?)
 }
 
@@ -202,7 +206,8 @@ pub async fn position(
         .await?;
     row.map(|(height, position)| {
         let height = u32::try_from(height).map_err(|error| StoreError::damaged("a height", &error))?;
-        let position = usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
+        let position =
+            usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
         Ok((height, position))
     })
     .transpose()

@@ -50,11 +50,7 @@ pub async fn insert(
 ///
 /// # Errors
 /// When SQLite fails.
-pub async fn delivered(
-    connection: &mut SqliteConnection,
-    id: &TransactionId,
-    when: u64,
-) -> Result<(), StoreError> {
+pub async fn delivered(connection: &mut SqliteConnection, id: &TransactionId, when: u64) -> Result<(), StoreError> {
     sqlx::query("update mail set delivered = coalesce(delivered, ?) where txid = ?")
         .bind(to_sql(when))
         .bind(id.as_bytes().as_slice())
@@ -82,13 +78,12 @@ pub async fn page(
     before: i64,
     limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select id, body, sent, received, delivered from mail where id < ? order by id desc limit ?",
-    )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+    let rows: Vec<Row> =
+        sqlx::query_as("select id, body, sent, received, delivered from mail where id < ? order by id desc limit ?")
+            .bind(before)
+            .bind(limit)
+            .fetch_all(executor)
+            .await?;
     rows.into_iter().map(|row| decode(row, network)).collect()
 }
 

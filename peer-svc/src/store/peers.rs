@@ -1,6 +1,6 @@
 //! Other members, as this peer knows them.
 
-use raclette_api::PeerRecord;
+use raclette_api::membership::PeerRecord;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::StoreError;
@@ -10,8 +10,7 @@ use super::StoreError;
 /// # Errors
 /// When SQLite fails or a row is damaged.
 pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<PeerRecord>, StoreError> {
-    let rows: Vec<String> =
-        sqlx::query_scalar("select record from peers order by address").fetch_all(executor).await?;
+    let rows: Vec<String> = sqlx::query_scalar("select record from peers order by address").fetch_all(executor).await?;
     rows.iter()
         .map(|record| serde_json::from_str(record).map_err(|error| StoreError::damaged("a member", &error)))
         .collect()

@@ -1,0 +1,253 @@
+//! Puts a peer together, starts it, and stops it.
+
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use raclette_api::encoding;
+use raclette_chain::{
+    address::Address,
+    genesis::Genesis,
+    keys::{KeyFileError, KeySize, PrivateKey, PublicKey},
+    time::Timestamp,
+};
+use raclette_service::{
+    access::TokenError,
+    client::{CallOptions, Client, Destination},
+    clock::now_ms,
+    config::ListenError,
+    data_dir::{self, DataDir, DataDirError, Format, SecretFileError},
+    layers::{self, Shared},
+    queue::{ClientTransport, Drain, DrainOptions, QueueHandle},
+    server,
+    tasks::Tasks,
+};
+use tokio::{net::TcpListener, sync::oneshot};
+
+use crate::{
+    Config,
+    http::{self, App},
+    miner::Miner,
+    net::Net,
+    node::{Identity, Members, Node, State, writer},
+    status::Status,
+    store::{self, StoreError, meta},
+    tasks::{self, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync},
+};
+
+/// The format of the data directory.
+const FORMAT: Format = Format { service: "peer", version: 1 };
+/// How long tasks may take to stop.
+const GRACE: Duration = Duration::from_secs(4);
+/// The largest request body where a route says nothing else.
+const BODY_LIMIT: usize = 64 << 10;
+
+/// Why a peer could not start, or did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    /// The key file cannot be used.
+    #[error("the key file {file} cannot be used: {reason}")]
+    Key {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The owner's token cannot be used.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The store cannot be opened, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Where to listen, or what to advertise, is not clear.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// A stored value is not what this program wrote.
+    #[error("the database holds a value that makes no sense: {0}")]
+    Value(String),
+    /// The operating system refuses something.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+}
+
+/// What is known of a peer as soon as it listens.
+#[derive(Debug, Clone)]
+pub struct Started {
+    /// Where it listens.
+    pub listening: SocketAddr,
+    /// Its address in the network.
+    pub address: Address,
+}
+
+/// Runs a peer on this listener until `shutdown` completes, then stops within five seconds.
+///
+/// # Errors
+/// When it cannot start, or what it knows cannot be brought into order at the end.
+pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+    run_and_tell(config, listener, shutdown, None).await
+}
+
+/// As [`run`], telling `started` when the peer listens.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_and_tell(
+    config: Config,
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+    started: Option<oneshot::Sender<Started>>,
+) -> Result<(), RunError> {
+    let listening = listener.local_addr()?;
+    let host = config.listen.advertised_host()?;
+    let directory = DataDir::open(&config.data_dir(), FORMAT)?;
+    let key = load_key(&config, &directory)?;
+    let gate = config.access.owner_gate(&directory)?;
+    let (writer, readers) = store::open(&directory.file("peer.sqlite")).await?;
+    let owner = key.public().address();
+
+    let genesis = stored_genesis(&readers).await?;
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    let state = match genesis {
+        Some(genesis) => Some(Arc::new(State::load(genesis, &readers, now).await?)),
+        None => None,
+    };
+    let members = Members::restored(owner, &store::peers::all(&readers).await?);
+    let identity = Identity { name: config.name.clone(), key: Arc::new(key) };
+    let (node, ends) = Node::new(identity, readers.clone(), state, members);
+    let status = Arc::new(stored_status(&config, &readers).await?);
+
+    let client = Client::new(config.limits.client(), config.access.address_policy(listening.ip()))?;
+    let tracker = Destination::configured("tracker", None, &config.tracker.host, config.tracker.port);
+    let join_token = config.join_token.as_deref().map(Arc::from);
+    let net = Net::new(client, tracker, join_token, &owner);
+
+    // The writer ends last: everything that was acknowledged is committed by then.
+    let (stop_writer, writer_stopped) = oneshot::channel::<()>();
+    let writing = tokio::spawn(writer::run(ends, writer, owner, async {
+        // A dropped sender means the same.
+        let _ = writer_stopped.await;
+    }));
+
+    let running = Tasks::new();
+    let queue = QueueHandle::new();
+    let miner = Arc::new(Miner::new(Arc::clone(&node), running.clone()));
+    let membership = Arc::new(Membership::new(
+        Arc::clone(&node),
+        net.clone(),
+        Arc::clone(&status),
+        queue.clone(),
+        (host.clone(), listening.port()),
+        config.tracker_interval,
+    ));
+    let app = App::new(Arc::clone(&node), Arc::clone(&miner), Arc::clone(&status), queue.clone(), gate);
+    let router = layers::wrap(
+        http::router(app),
+        Shared { address: owner.to_string(), hosts: config.access.host_allow_list(&host), body_limit: BODY_LIMIT },
+    );
+    start_tasks(&config, &running, &node, &net, &status, &queue, &membership);
+
+    tracing::info!(name = config.name, address = %owner, url = %format_args!("http://{listening}"), "the peer is up");
+    if let Some(started) = started {
+        // A starter that has gone away needs no word.
+        let _ = started.send(Started { listening, address: owner });
+    }
+    server::serve(listener, router, config.limits.server(), shutdown).await;
+
+    membership.leave().await;
+    running.shutdown(GRACE).await;
+    // Whoever still holds the node can no longer write; the file is brought into order.
+    drop(stop_writer);
+    writing.await.map_err(io::Error::other)??;
+    readers.close().await;
+    tracing::info!(name = config.name, "the peer is down");
+    Ok(())
+}
+
+fn start_tasks(
+    config: &Config,
+    running: &Tasks,
+    node: &Arc<Node>,
+    net: &Net,
+    status: &Arc<Status>,
+    queue: &QueueHandle,
+    membership: &Arc<Membership>,
+) {
+    let stopping = running.stopping();
+    let (membership, shared) = (Arc::clone(membership), Arc::clone(status));
+    let token = stopping.clone();
+    running.spawn("membership", async move {
+        tasks::run_periodically("membership", &shared.tracker, token, || membership.activate()).await;
+    });
+    let sync = Sync::new(Arc::clone(node), net.clone(), Arc::clone(status), config.sync_interval);
+    let (token, shared) = (stopping.clone(), Arc::clone(status));
+    running.spawn("sync", async move {
+        tasks::run_periodically("sync", &shared.sync, token, || sync.activate()).await;
+    });
+    let relay = Relay::new(Arc::clone(node), net.clone());
+    running.spawn("relay", relay.run(stopping.clone()));
+    running.spawn("mail", tasks::mail::run(Arc::clone(node), net.clone(), stopping.clone()));
+
+    let mut options = CallOptions::default();
+    if let Ok(own) = node.identity().address().to_string().parse() {
+        options.headers.insert(raclette_api::FROM_HEADER, own);
+    }
+    let transport = ClientTransport::new(net.client().clone(), options);
+    let drain =
+        Drain::new(NodeQueue(Arc::clone(node)), Arc::clone(node), transport, queue.clone(), DrainOptions::default());
+    let token = stopping.clone();
+    running.spawn("queue", async move { drain.run(&token).await });
+    running.spawn("queue bell", tasks::queue::ring(Arc::clone(node), queue.clone(), stopping));
+}
+
+/// Reads the key file, or makes it: PKCS#8 in PEM, mode 0600, encrypted if there is a passphrase.
+fn load_key(config: &Config, directory: &DataDir) -> Result<PrivateKey, RunError> {
+    let file = directory.file("key.pem");
+    let failed = |reason: String| RunError::Key { file: file.display().to_string(), reason };
+    let passphrase = match &config.passphrase_file {
+        Some(path) => {
+            let bytes = data_dir::read_secret(path).map_err(|error| failed(error.to_string()))?;
+            let text = String::from_utf8(bytes).map_err(|_| failed(String::from("the passphrase is not UTF-8")))?;
+            Some(text.trim_end_matches(['\n', '\r']).to_owned())
+        }
+        None => None,
+    };
+    match data_dir::read_secret(&file) {
+        Ok(pem) => {
+            let pem = String::from_utf8(pem).map_err(|_| failed(KeyFileError::NotPkcs8.to_string()))?;
+            PrivateKey::from_pem(&pem, passphrase.as_deref()).map_err(|error| failed(error.to_string()))
+        }
+        Err(SecretFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            tracing::info!(file = %file.display(), "making a key; whoever has this file is this peer, so keep a copy of it safe");
+            let key =
+                PrivateKey::generate(KeySize::from(config.key_bits)).map_err(|error| failed(error.to_string()))?;
+            let pem = key.to_pem(passphrase.as_deref()).map_err(|error| failed(error.to_string()))?;
+            data_dir::create_secret(&file, pem.as_bytes()).map_err(|error| failed(error.to_string()))?;
+            Ok(key)
+        }
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+async fn stored_genesis(readers: &sqlx::SqlitePool) -> Result<Option<Genesis>, RunError> {
+    let Some(json) = meta::get(readers, meta::key::GENESIS).await? else { return Ok(None) };
+    let message: raclette_api::network::GenesisMessage =
+        serde_json::from_str(&json).map_err(|error| RunError::Value(error.to_string()))?;
+    Genesis::try_from(&message).map(Some).map_err(|error| RunError::Value(error.to_string()))
+}
+
+async fn stored_status(config: &Config, readers: &sqlx::SqlitePool) -> Result<Status, RunError> {
+    let key = match meta::get(readers, meta::key::TRACKER_KEY).await? {
+        Some(pem) => {
+            Some(encoding::public_key("tracker_key", &pem).map_err(|error| RunError::Value(error.to_string()))?)
+        }
+        None => None,
+    };
+    // A key named by the owner counts more than the one that is remembered.
+    let key: Option<PublicKey> = key.filter(|key| config.tracker_key.is_none_or(|wanted| key.address() == wanted));
+    let epoch = match meta::get(readers, meta::key::EPOCH).await? {
+        Some(text) => text.parse().map_err(|_| RunError::Value(format!("epoch {text:?}")))?,
+        None => 0,
+    };
+    Ok(Status::new(config.tracker.to_string(), key, config.tracker_key, epoch))
+}

@@ -1,0 +1,136 @@
+//! Sending one batch to one member, and the queue rows for what could not be sent.
+
+use std::{collections::HashSet, sync::Arc};
+
+use raclette_api::{
+    block::{BlockMessage, BlockStatus},
+    mining::MiningComplete,
+    transaction::TransactionMessage,
+};
+use raclette_chain::{
+    block::{Block, Checked},
+    hash::LeafHash,
+    time::Timestamp,
+};
+use raclette_service::{
+    client::SendError,
+    clock::now_ms,
+    queue::{QueueChange, QueuedRequest},
+};
+
+use super::lanes::{Batch, Item};
+use crate::{
+    net::Net,
+    node::{Neighbour, Node},
+};
+
+/// A batch that has been tried.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) batch: Batch,
+    /// Why it was not delivered; none if it was, or can never be.
+    pub(super) failed: Option<SendError>,
+}
+
+/// Sends a batch. An answer that refuses for ever counts as delivered: the member has judged it.
+pub(super) async fn send(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
+    let result = match batch.items.first() {
+        Some(Item::Block(block)) => send_block(&net, &node, &batch.destination, block).await,
+        Some(Item::Transaction { .. }) | None => send_transactions(&net, &batch).await,
+    };
+    let failed = result.err().filter(|error| {
+        if error.permanent() {
+            tracing::warn!(peer = batch.destination.name, %error, "a member refuses for ever");
+        }
+        !error.permanent()
+    });
+    Sent { batch, failed }
+}
+
+async fn send_transactions(net: &Net, batch: &Batch) -> Result<(), SendError> {
+    let messages: Vec<TransactionMessage> = batch
+        .items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Transaction { transaction, message } => {
+                Some(TransactionMessage::new(transaction, message.as_deref()))
+            }
+            Item::Block(_) => None,
+        })
+        .collect();
+    let answer = net.transactions(&batch.destination, &messages).await?;
+    for problem in answer.results.iter().filter_map(|result| result.problem.as_ref()) {
+        tracing::debug!(peer = batch.destination.name, code = problem.code, "a member does not take a transaction");
+    }
+    Ok(())
+}
+
+/// First the word that the block has been found, if it is ours, then the block: compact, and with what the member lacks.
+async fn send_block(net: &Net, node: &Node, peer: &Neighbour, block: &Arc<Block<Checked>>) -> Result<(), SendError> {
+    let Some(network) = node.network() else { return Ok(()) };
+    if let Some(message) = mining_complete(node, block) {
+        net.mining_complete(peer, &message).await?;
+    }
+    let compact = BlockMessage::compact(block.as_ref(), &network);
+    let answer = net.send_block(peer, &compact).await?;
+    if answer.status != BlockStatus::Missing {
+        return Ok(());
+    }
+    let missing: HashSet<LeafHash> = answer.missing().unwrap_or_default().into_iter().collect();
+    let lacking = block
+        .transactions()
+        .iter()
+        .filter(|transaction| missing.contains(&transaction.leaf()))
+        .map(|transaction| TransactionMessage::new(transaction, None))
+        .collect();
+    let answer = net.send_block(peer, &BlockMessage { transactions: lacking, ..compact }).await?;
+    if answer.status == BlockStatus::Missing {
+        net.send_block(peer, &BlockMessage::full(block.as_ref(), &network)).await?;
+    }
+    Ok(())
+}
+
+/// The word that this peer has found a block; none if the block is another's.
+fn mining_complete(node: &Node, block: &Block<Checked>) -> Option<MiningComplete> {
+    let identity = node.identity();
+    let network = node.network()?;
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    (block.reward().miner == identity.address())
+        .then(|| MiningComplete::signed(block.header(), &network, now, &identity.key))
+}
+
+/// The rows that keep trying to bring an item to a member.
+pub(super) fn queue_rows(node: &Node, item: &Item, destination: &Neighbour, error: &str) -> Vec<QueueChange> {
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    let row = |path: &str, kind: &str, subject: String, version: u64, body: Option<Vec<u8>>| {
+        body.map(|body| {
+            let request = QueuedRequest {
+                destination: destination.address,
+                destination_name: destination.name.clone(),
+                url: destination.url.clone(),
+                path: path.to_owned(),
+                kind: kind.to_owned(),
+                subject,
+                version,
+                body,
+                expires_at: None,
+            };
+            QueueChange::Put { request: Box::new(request), now, next_at: now, error: Some(error.to_owned()) }
+        })
+    };
+    match item {
+        Item::Transaction { transaction, message } => {
+            let body = serde_json::to_vec(&TransactionMessage::new(transaction, message.as_deref())).ok();
+            row("/tx", "transaction", transaction.id().to_string(), 1, body).into_iter().collect()
+        }
+        Item::Block(block) => {
+            let Some(network) = node.network() else { return Vec::new() };
+            let height = u64::from(block.header().height);
+            let word = mining_complete(node, block).and_then(|message| serde_json::to_vec(&message).ok());
+            let word = row("/mining-complete", "mining_complete", String::from("latest"), height, word);
+            let body = serde_json::to_vec(&BlockMessage::full(block.as_ref(), &network)).ok();
+            let body = row("/block", "block", block.hash().to_string(), 1, body);
+            word.into_iter().chain(body).collect()
+        }
+    }
+}
