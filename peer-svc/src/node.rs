@@ -162,3 +162,6 @@ impl Node {
         answered.await.map_err(|_| NodeError::ShuttingDown)?
     }
 }
+
+#[cfg(test)]
+mod tests;
