@@ -21,3 +21,6 @@ pub mod tasks;
 
 pub use config::Config;
 pub use run::{Started, run};
+
+#[cfg(test)]
+mod architecture;

@@ -3,11 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use raclette_api::membership::PeerRecord;
-use raclette_chain::{address::Address, keys::PublicKey};
+use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 use raclette_service::{
+    clock::now_ms,
     membership::{News, Outcome, PeerDirectory},
-    queue::{Destination, Directory},
+    queue::{Destination, Directory, QueueChange, QueueHandle},
 };
+
+use super::{Node, NodeError};
 
 /// The list of members. This peer itself is not in it.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct Changed {
     pub records: Vec<PeerRecord>,
     /// Members that were not online before and are now.
     pub returned: Vec<Neighbour>,
+    /// How many pieces of news were newer than what is known.
+    pub applied: usize,
     /// How many pieces of news were not newer than what is known.
     pub stale: usize,
 }
@@ -54,6 +59,7 @@ impl Members {
             match directory.apply(news) {
                 Outcome::Stale => changed.stale += 1,
                 Outcome::Applied { peer, returned, .. } => {
+                    changed.applied += 1;
                     changed.records.extend(peer.record());
                     if returned {
                         changed.returned.extend(peer.destination());
@@ -132,7 +138,39 @@ impl Members {
     }
 }
 
-impl Directory for super::Node {
+impl Node {
+    /// Takes news about members in, stores what they changed, and wakes what waits in the queue for those that are back.
+    /// Returns how many pieces were news, and how many were not.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn take_news(
+        &self,
+        news: impl IntoIterator<Item = News>,
+        queue: &QueueHandle,
+    ) -> Result<(usize, usize), NodeError> {
+        let Changed { records, returned, applied, stale } = self.members().apply(news);
+        if !records.is_empty() {
+            self.store_members(records).await?;
+        }
+        if !returned.is_empty() {
+            let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+            let wake = |member: &Neighbour| QueueChange::Wake {
+                destination: member.address,
+                url: Some(member.url.clone()),
+                now,
+            };
+            self.change_queue(returned.iter().map(wake).collect()).await?;
+        }
+        for member in &returned {
+            tracing::info!(name = member.name, url = member.url, "a member is online");
+            queue.destination_returned(member.address);
+        }
+        Ok((applied, stale))
+    }
+}
+
+impl Directory for Node {
     fn find(&self, address: &Address) -> Option<Destination> {
         self.members().neighbour(address)
     }

@@ -22,7 +22,9 @@ use raclette_service::tasks::Tasks;
 use tempfile::TempDir;
 use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{BlockOutcome, Identity, Members, Node, NodeError, Origin, State, TransactionPlace, mempool::Incoming, writer};
+use super::{
+    BlockOutcome, Identity, Members, Node, NodeError, Origin, State, TransactionPlace, mempool::Incoming, writer,
+};
 use crate::{
     miner::{Miner, Order, Outcome},
     store::{self, StoreError, meta},
@@ -211,7 +213,8 @@ async fn a_transaction_offered_twice_has_one_effect_and_a_forged_one_none() {
     let free = bob.node.submit(offer(), Origin::Local).await.unwrap().remove(0);
     assert!(matches!(free, Err(NodeError::Ledger(LedgerError::FreeForMembersOnly))), "{free:?}");
 
-    let paying = raclette_chain::transaction::Transaction { fee: Amount::new(1).unwrap(), ..transaction.transaction().clone() };
+    let paying =
+        raclette_chain::transaction::Transaction { fee: Amount::new(1).unwrap(), ..transaction.transaction().clone() };
     let network = bob.state().rules.network;
     let signed = paying.clone().sign(&key(ALICE_PEM), &network);
     let forged = paying.sign(&key(BOB_PEM), &network);

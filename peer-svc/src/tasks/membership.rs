@@ -8,18 +8,12 @@ use raclette_api::{
     network::{GenesisReport, NetworkInfo},
 };
 use raclette_chain::{genesis::Genesis, hash::NetworkId, keys::PublicKey, parameters::Parameters, time::Timestamp};
-use raclette_service::{
-    client::SendError,
-    clock::now_ms,
-    membership::News,
-    problem::Code,
-    queue::{QueueChange, QueueHandle},
-};
+use raclette_service::{client::SendError, clock::now_ms, membership::News, problem::Code, queue::QueueHandle};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     net::Net,
-    node::{Changed, Node, NodeError},
+    node::{Node, NodeError},
     status::Status,
     store::meta,
 };
@@ -214,8 +208,7 @@ impl Membership {
             .iter()
             .filter(|record| record.registration.is_some() || !self.is_known(record))
             .filter_map(|record| News::of_record(record).ok());
-        let changed = self.node.members().apply(news);
-        note(&self.node, &self.queue, changed).await?;
+        self.node.take_news(news, &self.queue).await?;
         Ok(())
     }
 
@@ -235,29 +228,4 @@ impl Membership {
             tracing::info!(%error, "the tracker was not told that this peer goes");
         }
     }
-}
-
-/// Stores what news changed, and wakes what waits in the queue for members that are back.
-///
-/// # Errors
-/// When it cannot be stored.
-pub async fn note(node: &Node, queue: &QueueHandle, changed: Changed) -> Result<(), NodeError> {
-    if !changed.records.is_empty() {
-        node.store_members(changed.records).await?;
-    }
-    if changed.returned.is_empty() {
-        return Ok(());
-    }
-    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-    let wake = |neighbour: &crate::node::Neighbour| QueueChange::Wake {
-        destination: neighbour.address,
-        url: Some(neighbour.url.clone()),
-        now,
-    };
-    node.change_queue(changed.returned.iter().map(wake).collect()).await?;
-    for neighbour in &changed.returned {
-        tracing::info!(name = neighbour.name, url = neighbour.url, "a member is online");
-        queue.destination_returned(neighbour.address);
-    }
-    Ok(())
 }
