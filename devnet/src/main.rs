@@ -1,0 +1,51 @@
+//! A whole local Raclette network in one command.
+//!
+//! # Layout, in reading order
+//! - [`cli`]: the command line. [`plan`]: which services there are, and where. [`data`], [`ports`]: what must be right
+//!   before anything starts.
+//! - [`network`]: start, attend, stop. [`supervisor`] and [`process`]: the services as child processes of this very
+//!   program. [`ready`]: waiting for them.
+//! - [`console`]: what a person types. [`probe`], [`status`], [`tour`], [`follow`], [`terminal`]: what a person sees.
+//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers.
+
+mod cli;
+mod console;
+mod data;
+mod follow;
+mod healthcheck;
+mod network;
+mod plan;
+mod ports;
+mod probe;
+mod process;
+mod ready;
+mod service;
+mod status;
+mod supervisor;
+mod terminal;
+mod tour;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    terminal::set_up();
+    let outcome = match cli.command {
+        None => return network::run(cli.options).await,
+        Some(Command::Tracker(tracker)) => service::tracker(*tracker).await,
+        Some(Command::Peer(peer)) => service::peer(*peer).await,
+        Some(Command::Healthcheck { url }) => healthcheck::check(&url.unwrap_or_else(healthcheck::usual_url)).await,
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            terminal::complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
