@@ -1,0 +1,34 @@
+# One image for every service: the program `raclette` is a tracker, a peer, or a health check.
+#
+#   docker build -t raclette:local .                         builds the program in a container
+#   cargo build --release && docker build --target ready .   takes the program that is built already
+#
+# The two base images can be replaced, for example by a mirror's: --build-arg BUILD_IMAGE=... --build-arg RUNTIME_IMAGE=...
+ARG BUILD_IMAGE=rust:1.95-bookworm
+ARG RUNTIME_IMAGE=debian:bookworm-slim
+
+# What every image has: an unprivileged user, a place for the data, a health check.
+FROM ${RUNTIME_IMAGE} AS base
+RUN install -d -o 10001 -g 10001 -m 0700 /data
+USER 10001:10001
+VOLUME /data
+# Inside a container one has to listen on every address; Docker decides who reaches it.
+ENV RACLETTE_LISTEN=0.0.0.0 RACLETTE_DATA_DIR=/data RACLETTE_PORT=7700
+EXPOSE 7700
+HEALTHCHECK --interval=5s --timeout=4s --start-period=20s CMD ["raclette", "healthcheck"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["raclette"]
+CMD ["--help"]
+
+# For machines that cannot pull the build image. The program must fit the C library of the runtime image. This stage
+# comes before the next two, because the older builder builds every stage above its target.
+FROM base AS ready
+COPY target/release/devnet /usr/local/bin/raclette
+
+FROM ${BUILD_IMAGE} AS build
+WORKDIR /source
+COPY . .
+RUN cargo build --release --locked --package devnet
+
+FROM base AS runtime
+COPY --from=build /source/target/release/devnet /usr/local/bin/raclette
