@@ -29,6 +29,12 @@ impl Newcomer {
         let key = registration.verify()?;
         Ok(Self { registration, key })
     }
+
+    /// Where it says that it can be reached.
+    #[must_use]
+    pub fn destination(&self) -> Destination {
+        destination(self.key.address(), &self.registration)
+    }
 }
 
 /// Whether a member is there, as it is stored and told to others.
@@ -101,7 +107,13 @@ impl Member {
     /// Where it said that it can be reached, whether or not it can be now.
     #[must_use]
     pub fn destination(&self) -> Destination {
-        Destination { address: self.address(), name: self.name.clone(), url: self.url() }
+        destination(self.address(), &self.registration)
+    }
+
+    /// Whether it is there, as far as the others are told.
+    #[must_use]
+    pub fn is_online(&self) -> bool {
+        self.state == MemberState::Online
     }
 
     /// Its base URL, such as `http://127.0.0.1:7701`. An IPv6 address stands in brackets (RFC 3986).
@@ -149,6 +161,12 @@ impl Member {
             registration: there.then(|| Registration::clone(&self.registration)),
         }
     }
+}
+
+/// Where a registration says that its peer can be reached.
+fn destination(address: Address, registration: &Registration) -> Destination {
+    let url = base_url(&registration.host, registration.port);
+    Destination { address, name: registration.name.clone(), url }
 }
 
 /// The base URL of a service at this host and port.

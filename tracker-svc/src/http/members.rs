@@ -1,0 +1,110 @@
+//! Who belongs to the network.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
+use raclette_api::{
+    JOIN_TOKEN_HEADER,
+    membership::{Leave, PeerPage, PeerState, RegisterResponse, Registration},
+};
+use raclette_service::{
+    extract::{Json, Query},
+    problem::{CommonProblems, Problem},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::error::RegisterProblems;
+use crate::node::Node;
+
+/// Which members to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Only those in this state.
+    #[param(inline)]
+    state: Option<PeerState>,
+    /// How many at most.
+    #[serde(default = "usual_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u16,
+    /// Where the page begins: `next_cursor` of the page before.
+    #[param(max_length = 128, example = "carol")]
+    cursor: Option<String>,
+}
+
+pub(super) fn usual_limit() -> u16 {
+    100
+}
+
+/// 201 for what is new, else 200.
+pub(super) fn created(new: bool) -> StatusCode {
+    if new { StatusCode::CREATED } else { StatusCode::OK }
+}
+
+/// Register.
+///
+/// The registration is signed with the peer's key and binds the network and this tracker. Before the address in it is
+/// believed, the tracker calls `GET /challenge` there. All others are told. Register again after each start, and whenever
+/// the address changes, with a higher epoch. The same registration may be repeated.
+#[utoipa::path(post, path = "/register", tag = "members", request_body = Registration,
+    params(("Raclette-Join-Token" = Option<String>, Header, description = "What the network asks newcomers for, if it does")),
+    responses(
+        (status = 201, description = "It is new here", body = RegisterResponse),
+        (status = 200, description = "It was known, and is updated", body = RegisterResponse),
+        RegisterProblems,
+        CommonProblems,
+    ))]
+pub(super) async fn register(
+    State(node): State<Arc<Node>>,
+    headers: HeaderMap,
+    Json(registration): Json<Registration>,
+) -> Result<(StatusCode, Json<RegisterResponse>), Problem> {
+    let join_token = headers.get(JOIN_TOKEN_HEADER).map(|value| value.as_bytes());
+    let done = node.register(registration, join_token).await?;
+    Ok((created(done.new), Json(done.answer)))
+}
+
+/// Leave the network.
+///
+/// Signed with the peer's key, for the epoch of its last registration. All others are told.
+#[utoipa::path(post, path = "/leave", tag = "members", request_body = Leave, responses(
+    (status = 204, description = "It has left"),
+    RegisterProblems,
+    CommonProblems,
+))]
+pub(super) async fn leave(State(node): State<Arc<Node>>, Json(leave): Json<Leave>) -> Result<StatusCode, Problem> {
+    node.leave(&leave).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// List the members.
+///
+/// In the order of their names. Only those that are online or suspect have a registration with their host and port.
+#[utoipa::path(get, path = "/peers", tag = "members", params(ListQuery), responses(
+    (status = 200, description = "A page of members", body = PeerPage),
+    CommonProblems,
+))]
+pub(super) async fn list(
+    State(node): State<Arc<Node>>,
+    Query(query): Query<ListQuery>,
+) -> Result<Json<PeerPage>, Problem> {
+    let limit = checked_limit(query.limit)?;
+    Ok(Json(node.peers(query.cursor.as_deref(), query.state, usize::from(limit))))
+}
+
+/// A page has 1 to 1,000 entries.
+pub(super) fn checked_limit(limit: u16) -> Result<u16, Problem> {
+    use raclette_service::problem::Code;
+    if (1..=1_000).contains(&limit) {
+        return Ok(limit);
+    }
+    Err(Problem::new(Code::InvalidParameter, format!("limit: expected 1 to 1000, found {limit}"))
+        .expected("1 to 1000")
+        .seen(limit)
+        .field("limit", "expected 1 to 1000"))
+}

@@ -1,0 +1,92 @@
+//! The tracker's HTTP interface: what is public, what is the operator's, and the document that describes both.
+
+mod error;
+mod members;
+mod network;
+mod operator;
+
+use std::sync::Arc;
+
+use axum::Router;
+use raclette_service::{
+    access::{HostAllowList, OwnerGate, Token, owner_only},
+    docs,
+    health::{self, Check},
+    layers::{self, Shared},
+};
+use utoipa::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::node::Node;
+
+/// The largest body that is read, in bytes: a registration with a key of 4096 bits has some 2,500.
+const LARGEST_BODY: usize = 64 * 1024;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Raclette tracker",
+        description = "It knows who is online, and tells the others. A newcomer asks `GET /network`, registers with \
+                       `POST /register`, and makes the genesis block if it is told to.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "network", description = "What the network is, and how it begins"),
+        (name = "members", description = "Who belongs to it"),
+        (name = "operator", description = "For the operator of this tracker, with the token"),
+        (name = "health", description = "For monitoring")
+    )
+)]
+struct Document;
+
+/// The whole interface of a running tracker.
+pub(crate) fn router(node: &Arc<Node>, gate: OwnerGate, hosts: HostAllowList) -> Router {
+    let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY };
+    let checked = node.clone();
+    let (router, openapi) = routes(gate, move || checks(checked.clone())).split_for_parts();
+    let title = format!("{} - Raclette tracker", node.network_info().parameters.name);
+    layers::wrap(router.merge(docs::routes(openapi, &title)).with_state(node.clone()), shared)
+}
+
+/// The document that describes the interface, as it is served at `/openapi.json`.
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let gate = OwnerGate::new(Token::generate(), "");
+    docs::complete(routes(gate, || async { Vec::new() }).split_for_parts().1)
+}
+
+fn routes<R>(gate: OwnerGate, checks: impl Fn() -> R + Send + Sync + 'static) -> OpenApiRouter<Arc<Node>>
+where
+    R: Future<Output = Vec<Check>> + Send + 'static,
+{
+    let public = OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(network::read))
+        .routes(routes!(network::report_genesis))
+        .routes(routes!(members::register))
+        .routes(routes!(members::leave))
+        .routes(routes!(members::list));
+    let operator = OpenApiRouter::new()
+        .routes(routes!(operator::free_name))
+        .routes(routes!(operator::list))
+        .routes(routes!(operator::retry))
+        .routes(routes!(operator::discard));
+    public.merge(owner_only(operator, gate)).merge(health::routes(checks))
+}
+
+async fn checks(node: Arc<Node>) -> Vec<Check> {
+    let database = match node.store().check().await {
+        Ok(()) => Check::ok("database"),
+        Err(error) => Check::failed("database", error.to_string()),
+    };
+    let register = if node.is_writing() {
+        Check::ok("register")
+    } else {
+        Check::failed("register", "the task that changes it has ended; restart the tracker")
+    };
+    let connection = if node.state().register.self_preservation() {
+        Check::degraded("connection", "so many members fail at once that the tracker reports nobody offline")
+    } else {
+        Check::ok("connection")
+    };
+    vec![database, register, connection]
+}

@@ -1,0 +1,86 @@
+//! Calling members: one method for each request, nothing else.
+
+use std::time::Duration;
+
+use axum::http::HeaderValue;
+use raclette_api::{
+    FROM_HEADER,
+    membership::ChallengeAnswer,
+    notice::{Notice, NoticeAck},
+};
+use raclette_chain::address::Address;
+use raclette_service::{
+    client::{CallOptions, Client, SendError},
+    queue::{ClientTransport, Destination},
+};
+use serde::Deserialize;
+
+/// How long a newcomer may take to answer its challenge: it signs once.
+const CHALLENGE: Duration = Duration::from_secs(3);
+/// How long the first, direct attempt of a notice may take; the queue is more patient.
+const NOTICE: Duration = Duration::from_secs(2);
+/// More than this no answer needs, in bytes.
+const LARGEST_ANSWER: usize = 64 * 1024;
+
+/// Calls members.
+#[derive(Debug, Clone)]
+pub struct Net {
+    client: Client,
+    options: CallOptions,
+}
+
+/// What a probe reads of a peer's status; the rest is of no interest here, and may grow.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Alive {
+    /// Who answers.
+    pub address: String,
+    /// In which epoch.
+    pub epoch: u64,
+}
+
+impl Net {
+    /// A caller that names itself by its own address.
+    #[must_use]
+    pub fn new(client: Client, own_address: &Address) -> Self {
+        let mut options = CallOptions { largest_answer: Some(LARGEST_ANSWER), ..CallOptions::default() };
+        if let Ok(value) = HeaderValue::try_from(own_address.to_string()) {
+            options.headers.insert(FROM_HEADER, value);
+        }
+        Self { client, options }
+    }
+
+    /// What the queue sends with.
+    #[must_use]
+    pub fn transport(&self) -> ClientTransport {
+        ClientTransport::new(self.client.clone(), self.options.clone())
+    }
+
+    /// Has a peer sign a nonce.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub async fn challenge(&self, peer: &Destination, nonce: &[u8; 32]) -> Result<ChallengeAnswer, SendError> {
+        let path = format!("/challenge?nonce={}", raclette_api::encoding::to_hex(nonce));
+        Ok(self.client.get_json(&peer.callee(), &path, &self.within(CHALLENGE)).await?.body)
+    }
+
+    /// Asks a peer whether it lives.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub async fn alive(&self, peer: &Destination, timeout: Duration) -> Result<Alive, SendError> {
+        Ok(self.client.get_json(&peer.callee(), "/status", &self.within(timeout)).await?.body)
+    }
+
+    /// Tells a peer who came and who went.
+    ///
+    /// # Errors
+    /// When it does not take the notice.
+    pub async fn notify(&self, peer: &Destination, notice: &Notice) -> Result<NoticeAck, SendError> {
+        Ok(self.client.post_json(&peer.callee(), "/peers", notice, &self.within(NOTICE)).await?.body)
+    }
+
+    fn within(&self, timeout: Duration) -> CallOptions {
+        CallOptions { timeout: Some(timeout), ..self.options.clone() }
+    }
+}

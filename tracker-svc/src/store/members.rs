@@ -1,0 +1,173 @@
+//! Members as rows, and what one event of the register changes in them.
+
+use raclette_api::membership::Registration;
+use raclette_chain::{address::Address, genesis::Genesis, time::Timestamp};
+use raclette_service::{
+    membership::{Effects, Member, MemberState, Newcomer},
+    queue::sql as queue,
+};
+use sqlx::{FromRow, SqliteConnection};
+
+use super::{Store, StoreError, from_sql, list, meta, to_sql};
+
+/// What the tracker knew when it stopped.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Everybody who ever registered.
+    pub members: Vec<Member>,
+    /// The highest version given out.
+    pub version: u64,
+    /// The genesis block, if it was made.
+    pub genesis: Option<Genesis>,
+}
+
+/// A member that others have not been told of in its newest version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unannounced {
+    /// Its address.
+    pub address: Address,
+    /// The version to be told.
+    pub version: u64,
+}
+
+#[derive(FromRow)]
+struct Row {
+    name: String,
+    state: String,
+    version: i64,
+    last_seen: i64,
+    registration: String,
+}
+
+impl Store {
+    /// Reads everything that the register needs at a start.
+    ///
+    /// # Errors
+    /// Those of the database, or a row that is damaged.
+    pub async fn load(&self) -> Result<Loaded, StoreError> {
+        let rows: Vec<Row> = sqlx::query_as("select name, state, version, last_seen, registration from members")
+            .fetch_all(&self.readers)
+            .await?;
+        let members = rows.into_iter().map(Row::into_member).collect::<Result<_, _>>()?;
+        Ok(Loaded { members, version: self.version().await?, genesis: self.genesis().await? })
+    }
+
+    /// Stores what follows from an event, and the genesis block if it was just made, in one transaction.
+    ///
+    /// # Errors
+    /// Those of the database; nothing is stored then.
+    pub async fn record(
+        &self,
+        effects: &Effects,
+        version: u64,
+        genesis: Option<&Genesis>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for member in &effects.changed {
+            put(&mut transaction, member).await?;
+            if member.state == MemberState::Left {
+                queue::remove_destination(&mut transaction, &member.address()).await?;
+            }
+        }
+        seen(&mut transaction, &effects.seen, now).await?;
+        for address in &effects.returned {
+            let member = effects.changed.iter().find(|member| member.address() == *address);
+            let url = member.map(|member| member.url());
+            queue::wake(&mut transaction, address, url.as_deref(), now).await?;
+        }
+        for address in &effects.removed {
+            let statement = sqlx::query("delete from members where address = ?1").bind(address.to_string());
+            statement.execute(&mut *transaction).await?;
+            queue::remove_destination(&mut transaction, address).await?;
+        }
+        if !effects.changed.is_empty() {
+            meta::put_version(&mut transaction, version).await?;
+        }
+        if let Some(genesis) = genesis {
+            meta::put_genesis(&mut transaction, genesis).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Members whose newest version was not announced yet.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn unannounced(&self) -> Result<Vec<Unannounced>, StoreError> {
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as("select address, version from members where announced < version order by version")
+                .fetch_all(&self.readers)
+                .await?;
+        rows.into_iter()
+            .map(|(address, version)| {
+                let address = address.parse().map_err(|error| StoreError::damaged("an address", &error))?;
+                Ok(Unannounced { address, version: from_sql(version)? })
+            })
+            .collect()
+    }
+}
+
+/// Notes that these versions were announced, or wait in the queue, in the transaction of whoever calls.
+pub(super) async fn announced(connection: &mut SqliteConnection, announced: &[Unannounced]) -> Result<(), StoreError> {
+    for Unannounced { address, version } in announced {
+        sqlx::query("update members set announced = max(announced, ?2) where address = ?1")
+            .bind(address.to_string())
+            .bind(to_sql(*version))
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn put(connection: &mut SqliteConnection, member: &Member) -> Result<(), StoreError> {
+    let registration = serde_json::to_string(member.registration.as_ref())
+        .map_err(|error| StoreError::damaged("a registration", &error))?;
+    let statement = "
+        insert into members (address, name, state, version, last_seen, registration) values (?1, ?2, ?3, ?4, ?5, ?6)
+        on conflict (address) do update set name = excluded.name, state = excluded.state, version = excluded.version,
+            last_seen = excluded.last_seen, registration = excluded.registration";
+    sqlx::query(statement)
+        .bind(member.address().to_string())
+        .bind(&member.name)
+        .bind(member.state.as_str())
+        .bind(to_sql(member.version))
+        .bind(to_sql(member.last_seen.milliseconds()))
+        .bind(registration)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn seen(connection: &mut SqliteConnection, addresses: &[Address], now: Timestamp) -> Result<(), StoreError> {
+    if addresses.is_empty() {
+        return Ok(());
+    }
+    sqlx::query("update members set last_seen = ?1 where address in (select value from json_each(?2))")
+        .bind(to_sql(now.milliseconds()))
+        .bind(list(addresses))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+impl Row {
+    /// The member. Its registration is verified again: others will be told it in the tracker's name.
+    fn into_member(self) -> Result<Member, StoreError> {
+        let Self { name, state, version, last_seen, registration } = self;
+        let damaged = |reason: &dyn std::fmt::Display| StoreError::damaged(format!("the member {name}"), &reason);
+        let registration: Registration = serde_json::from_str(&registration).map_err(|error| damaged(&error))?;
+        let newcomer = Newcomer::verified(registration).map_err(|error| damaged(&error))?;
+        let state = MemberState::from_name(&state).ok_or_else(|| damaged(&format!("the state {state:?}")))?;
+        let last_seen = Timestamp::new(from_sql(last_seen)?).map_err(|error| damaged(&error))?;
+        Ok(Member {
+            version: from_sql(version)?,
+            key: newcomer.key,
+            registration: newcomer.registration.into(),
+            state,
+            last_seen,
+            failed_rounds: 0,
+            name,
+        })
+    }
+}

@@ -1,0 +1,76 @@
+//! The failed requests, for the drain, the announcements and the operator.
+
+use raclette_chain::{address::Address, time::Timestamp};
+use raclette_service::queue::{Backoff, Counts, Filter, Page, QueueChange, QueueStore, Row, sql};
+
+use super::{Store, StoreError, Unannounced, members};
+
+impl Store {
+    /// Brings rows closer that were written while the clock stood in the future.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn clamp_queue(&self, now: Timestamp) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sql::clamp_at_start(&mut transaction, now, Backoff::default().cap).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes in one transaction what was announced to whom: the rows that wait now or no longer, and the versions done.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn announced(&self, changes: &[QueueChange], versions: &[Unannounced]) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        for change in changes {
+            change.apply(&mut transaction).await?;
+        }
+        members::announced(&mut transaction, versions).await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Writes one change to the queue and says how many rows it touched.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn change_queue(&self, change: &QueueChange) -> Result<u64, StoreError> {
+        let mut transaction = self.begin().await?;
+        let touched = change.apply(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(touched)
+    }
+
+    /// One row of the queue.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn queue_row(&self, id: i64) -> Result<Option<Row>, StoreError> {
+        Ok(sql::find(&mut *self.readers.acquire().await?, id).await?)
+    }
+
+    /// A part of the queue, and how many rows there are in all.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn queue_page(&self, filter: &Filter, cursor: i64, limit: u32) -> Result<(Page, Counts), StoreError> {
+        let mut connection = self.readers.acquire().await?;
+        let page = sql::page(&mut connection, filter, cursor, limit).await?;
+        Ok((page, sql::counts(&mut connection).await?))
+    }
+}
+
+impl QueueStore for Store {
+    type Error = StoreError;
+
+    async fn due(&self, now: Timestamp, limit: u32, excluding: &[Address]) -> Result<Vec<Row>, StoreError> {
+        Ok(sql::due(&mut *self.readers.acquire().await?, now, limit, excluding).await?)
+    }
+
+    async fn next_due(&self, excluding: &[Address]) -> Result<Option<Timestamp>, StoreError> {
+        Ok(sql::next_due(&mut *self.readers.acquire().await?, excluding).await?)
+    }
+
+    async fn change(&self, changes: Vec<QueueChange>) -> Result<(), StoreError> {
+        self.announced(&changes, &[]).await
+    }
+}

@@ -1,0 +1,9 @@
+//! A real tracker on port 0 with a real SQLite file, and small peers that only do what the tracker asks of them.
+
+mod genesis;
+mod liveness;
+mod operator;
+mod queue;
+mod registration;
+mod service;
+mod support;
