@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Runs the shell commands of openapi/PROTOCOL.md against a little server that serves the test vectors.
+
+    pip install -r interop/requirements.txt
+    python3 interop/check_shell.py
+"""
+
+import http.server
+import json
+import pathlib
+import sys
+import tempfile
+import threading
+
+import shell
+
+VECTORS = pathlib.Path(__file__).resolve().parent.parent / "openapi" / "vectors"
+
+
+def status(vector, **changes):
+    """What `GET /tx/{id}` answers."""
+    transaction = {**vector["transaction"], **changes}
+    return {"transaction": transaction, "status": "pending", "signed_bytes": vector["signed_bytes"]}
+
+
+def serve(answers):
+    """Serves JSON by path on a free port of the loopback interface."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def expect(what, right):
+    print(f"{what}: {'as it should be' if right else 'WRONG'}")
+    if not right:
+        sys.exit(1)
+
+
+def main():
+    file = json.loads((VECTORS / "transactions.json").read_text(encoding="utf-8"))
+    vectors = file["transactions"]
+    answers = {f"/tx/{vector['id']}": status(vector) for vector in vectors}
+    answers["/status"] = {"network_id": file["network_id"]}
+    answers["/tx/forged"] = status(vectors[0], signature=vectors[1]["transaction"]["signature"])
+    answers["/tx/richer"] = status(vectors[0], amount=26)
+    peer = serve(answers)
+    for vector in vectors:
+        with tempfile.TemporaryDirectory() as directory:
+            printed = shell.run("verify", directory, PEER=peer, ID=vector["id"])
+            expect(f"signature of {vector['name']}", printed is not None and "Verified OK" in printed)
+            expect(f"id of {vector['name']}", vector["id"] in printed)
+            printed = shell.run("rebuild", directory, PEER=peer, ID=vector["id"])
+            expect(f"signed bytes of {vector['name']}", printed is not None and "the same bytes" in printed)
+    with tempfile.TemporaryDirectory() as directory:
+        expect("a forged signature is refused", shell.run("verify", directory, PEER=peer, ID="forged") is None)
+        printed = shell.run("verify", directory, PEER=peer, ID="richer")
+        expect("another amount beside the same signed bytes", printed is not None)
+        expect("is noticed when they are rebuilt", shell.run("rebuild", directory, PEER=peer, ID="richer") is None)
+
+
+if __name__ == "__main__":
+    main()

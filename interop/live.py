@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""Checks a running local network from outside, with stock tools only.
+
+    python3 interop/live.py BASE_PORT DATA_DIR
+
+The tracker listens on BASE_PORT of 127.0.0.1, alice, bob and carol on the three ports behind it; DATA_DIR holds
+<name>/key.pem and <name>/token. Alice sends bob a message; openssl verifies the transaction's signature by the commands
+of openapi/PROTOCOL.md; jwcrypto opens the message with bob's key and with alice's, and carol's key cannot.
+"""
+
+import json
+import pathlib
+import secrets
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+import protocol as p
+import shell
+
+NAMES = ("alice", "bob", "carol")
+DEADLINE_SECONDS = 60
+# No proxy from the environment stands between this program and the loopback interface.
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Network:
+    def __init__(self, base_port, data_dir):
+        self.urls = {name: f"http://127.0.0.1:{base_port + 1 + index}" for index, name in enumerate(NAMES)}
+        self.tracker = f"http://127.0.0.1:{base_port}"
+        self.data_dir = data_dir
+
+    def key(self, name):
+        return (self.data_dir / name / "key.pem").read_text(encoding="ascii")
+
+    def token(self, name):
+        return (self.data_dir / name / "token").read_text(encoding="ascii").strip()
+
+    def owner(self, name, path, body=None, prefer=None):
+        """Asks a peer as its owner."""
+        headers = {"Authorization": f"Bearer {self.token(name)}"}
+        if prefer:
+            headers["Prefer"] = prefer
+        return call(self.urls[name] + path, body, headers)
+
+    def public(self, name, path):
+        """Asks a peer as anybody may."""
+        return call(self.urls[name] + path)
+
+
+def call(url, body=None, headers=None):
+    """Status and JSON of an answer; a problem document is an answer, too."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json", **(headers or {})})
+    try:
+        with OPENER.open(request, timeout=DEADLINE_SECONDS) as answer:
+            return answer.status, read(answer)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, read(refusal)
+
+
+def read(answer):
+    text = answer.read().decode("utf-8")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def eventually(what, attempt):
+    """Repeats an attempt until it gives something, up to a deadline."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    seen = "nothing yet"
+    while time.monotonic() < deadline:
+        try:
+            status, answer = attempt()
+            if status == 200 and answer:
+                return answer
+            seen = f"{status} {answer}"
+        except OSError as error:
+            seen = str(error)
+        time.sleep(0.1)
+    sys.exit(f"{what}: not within {DEADLINE_SECONDS} s; last seen: {seen}")
+
+
+def check(what, right, detail=""):
+    print(f"{'ok' if right else 'WRONG':5} {what}")
+    if not right:
+        sys.exit(f"{what}: {detail}")
+
+
+def same(what, found, expected):
+    check(what, found == expected, f"expected {expected!r}, found {found!r}")
+
+
+def send(network, text):
+    status, answer = network.owner("alice", "/send", {"to": "bob", "message": text}, prefer="wait=30")
+    check("alice's peer takes the message", status == 201, f"{status} {answer}")
+    return answer["transaction"]["id"]
+
+
+def check_network(network):
+    """The network's id is the hash of the genesis block, computed here from its parameters; its bytes."""
+    info = eventually("the tracker's network", lambda: call(network.tracker + "/network"))
+    network_id = p.sha256(p.header_bytes(p.genesis_header(info["genesis"])))
+    same("the network's id follows from its genesis block", info["network_id"], network_id.hex())
+    same("the tracker's address follows from its key", info["tracker"], address_of(info["tracker_key"]))
+    for name in NAMES:
+        same(f"{name}'s peer is in this network", network.public(name, "/status")[1]["network_id"], network_id.hex())
+    return network_id
+
+
+def address_of(pem):
+    return p.address_text(p.sha256(p.der_from_pem(pem)))
+
+
+def public_address(private_pem):
+    """The address of a key file."""
+    private = p.serialization.load_pem_private_key(private_pem.encode(), None)
+    der = private.public_key().public_bytes(
+        p.serialization.Encoding.DER, p.serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return p.address_text(p.sha256(der))
+
+
+def check_transaction(network, network_id, transaction_id):
+    """Carol, who is neither sender nor recipient, has the transaction, and everything in it fits."""
+    path = f"/tx/{transaction_id}"
+    answer = eventually("carol has the transaction", lambda: network.public("carol", path))
+    transaction = answer["transaction"]
+    signed = p.transaction_bytes(network_id, transaction)
+    same("the signed bytes can be rebuilt", answer["signed_bytes"], signed.hex())
+    same("their hash is the id", p.sha256(signed).hex(), transaction_id)
+    same("the sender is alice's key", transaction["sender"], public_address(network.key("alice")))
+    same("the recipient is bob's key", transaction["recipient"], public_address(network.key("bob")))
+    der = p.der_from_pem(transaction["sender_key"])
+    check("cryptography verifies the signature", p.verify(der, p.unbase64(transaction["signature"]), signed))
+    with tempfile.TemporaryDirectory() as directory:
+        variables = {"PEER": network.urls["carol"], "ID": transaction_id}
+        printed = shell.run("verify", directory, **variables)
+        check("openssl verifies the signature as PROTOCOL.md says", printed is not None and "Verified OK" in printed)
+        check("and the hash that it prints is the id", transaction_id in printed)
+        printed = shell.run("rebuild", directory, **variables)
+        check("the shell rebuilds the signed bytes", printed is not None and "the same bytes" in printed)
+    return transaction
+
+
+def check_message(network, network_id, transaction, text):
+    path = f"/tx/{transaction['id']}/message"
+    message = eventually("bob's peer serves the sealed message", lambda: network.public("bob", path))
+    binding = p.binding_bytes(
+        network_id,
+        p.address_bytes(transaction["sender"]),
+        p.address_bytes(transaction["recipient"]),
+        transaction["sequence"],
+        transaction["amount"],
+        transaction["fee"],
+    )
+    sealed = p.sealed_bytes(network_id, message)
+    same("the message is bound to the transaction", p.unbase64url(message["aad"]), binding)
+    same("the transaction commits to the message", transaction["message_digest"], p.sha256(sealed).hex())
+    same("and to its length", transaction["message_length"], len(sealed))
+    same("jwcrypto opens it with bob's key", p.open_message(message, network.key("bob")), text)
+    same("jwcrypto opens it with alice's key", p.open_message(message, network.key("alice")), text)
+    check("carol's key does not open it", not p.opens(message, network.key("carol")))
+    check("the text is nowhere in it", text not in json.dumps(message))
+
+
+def check_inbox(network, transaction_id, text):
+    def inbox():
+        status, page = network.owner("bob", "/messages")
+        found = [entry for entry in page["messages"] if entry["id"] == transaction_id] if status == 200 else page
+        return status, found
+
+    entry = eventually("bob's peer shows the message to bob", inbox)[0]
+    same("bob's peer has opened it", entry.get("text"), text)
+    same("and knows the sender's name", entry.get("from_name"), "alice")
+    status, _ = network.public("bob", "/messages")
+    same("it shows no messages without the token", status, 401)
+
+
+def main():
+    if len(sys.argv) != 3 or not sys.argv[1].isdigit():
+        sys.exit(__doc__)
+    network = Network(int(sys.argv[1]), pathlib.Path(sys.argv[2]))
+    for name in NAMES:
+        eventually(f"{name}'s peer is ready", lambda name=name: (network.public(name, "/readyz")[0], "ready"))
+    network_id = check_network(network)
+    text = f"Grüezi bob, the cheese is ready ({secrets.token_hex(4)})."
+    transaction = check_transaction(network, network_id, send(network, text))
+    check_message(network, network_id, transaction, text)
+    check_inbox(network, transaction["id"], text)
+    print("everything fits")
+
+
+if __name__ == "__main__":
+    main()
