@@ -54,11 +54,20 @@ impl AccessArgs {
                 "send the header \"Authorization: Bearer TOKEN\" with the token that the service was started with";
             return Ok(OwnerGate::new(token.clone(), mend));
         }
+        let token = Token::load_or_create(&self.token_path(data))?;
+        Ok(OwnerGate::new(token, format!("add to curl: {}", self.curl_option(data))))
+    }
+
+    /// The option by which curl sends the owner's token, for commands that are shown to people. It names the token's file
+    /// and never the token.
+    #[must_use]
+    pub fn curl_option(&self, data: &DataDir) -> String {
+        if self.token.is_some() {
+            return String::from("-H \"Authorization: Bearer TOKEN\"");
+        }
         let path = self.token_path(data);
-        let token = Token::load_or_create(&path)?;
         let absolute = std::path::absolute(&path).unwrap_or(path);
-        let mend = format!("add to curl: -H \"Authorization: Bearer $(cat '{}')\"", absolute.display());
-        Ok(OwnerGate::new(token, mend))
+        format!("-H \"Authorization: Bearer $(cat '{}')\"", absolute.display())
     }
 
     /// The file with the owner's token.
