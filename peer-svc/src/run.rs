@@ -16,6 +16,7 @@ use raclette_service::{
     config::ListenError,
     data_dir::{self, DataDir, DataDirError, Format, SecretFileError},
     layers::{self, Shared},
+    membership::base_url,
     queue::{ClientTransport, Drain, DrainOptions, QueueHandle},
     server,
     tasks::Tasks,
@@ -24,7 +25,7 @@ use tokio::{net::TcpListener, sync::oneshot};
 
 use crate::{
     Config,
-    http::{self, App},
+    http::{self, App, Curl, Parts},
     miner::Miner,
     net::Net,
     node::{Identity, Members, Node, State, writer},
@@ -140,9 +141,18 @@ pub async fn run_and_tell(
         (host.clone(), listening.port()),
         config.tracker_interval,
     ));
-    let app = App::new(Arc::clone(&node), Arc::clone(&miner), Arc::clone(&status), queue.clone(), gate);
+    let app = App::from(Parts {
+        node: Arc::clone(&node),
+        miner,
+        status: Arc::clone(&status),
+        queue: queue.clone(),
+        gate,
+        curl: Curl { url: base_url(&host, listening.port()), token: config.access.curl_option(&directory) },
+        stopping: running.stopping(),
+    });
+    let (router, _) = http::router(app);
     let router = layers::wrap(
-        http::router(app),
+        router,
         Shared { address: owner.to_string(), hosts: config.access.host_allow_list(&host), body_limit: BODY_LIMIT },
     );
     start_tasks(&config, &running, &node, &net, &status, &queue, &membership);

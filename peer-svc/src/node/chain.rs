@@ -160,6 +160,14 @@ impl Node {
         Some(TransactionPlace::Confirmed { height, block, position, confirmations })
     }
 
+    /// When a pending transaction came, in milliseconds since 1970; none if it is not pending.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn received(&self, id: &TransactionId) -> Result<Option<u64>, NodeError> {
+        Ok(store::ledger::received(&self.readers, id).await?)
+    }
+
     /// Reads the sealed message of a transaction.
     ///
     /// # Errors

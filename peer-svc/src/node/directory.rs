@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use raclette_api::membership::PeerRecord;
+use raclette_api::membership::{PeerRecord, PeerState};
 use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 use raclette_service::{
     clock::now_ms,
@@ -70,10 +70,12 @@ impl Members {
         changed
     }
 
-    /// Members in the order of their names, beginning behind `after`.
+    /// Members in the order of their names, beginning behind `after`; only those in `state`, if that is given.
     #[must_use]
-    pub fn page(&self, after: Option<&str>, limit: usize) -> Vec<PeerRecord> {
-        self.directory().by_name(after).filter_map(|peer| peer.record()).take(limit).collect()
+    pub fn page(&self, after: Option<&str>, state: Option<PeerState>, limit: usize) -> Vec<PeerRecord> {
+        let directory = self.directory();
+        let records = directory.by_name(after).filter_map(|peer| peer.record());
+        records.filter(|record| state.is_none_or(|state| record.state == state)).take(limit).collect()
     }
 
     /// Members that can be reached.

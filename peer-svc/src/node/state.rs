@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use raclette_api::chain::{Tip, TipMessage};
 use raclette_chain::{
     accounts::{Account, Accounts},
     address::Address,
@@ -100,6 +101,20 @@ impl State {
     #[must_use]
     pub fn tip(&self) -> &Entry {
         self.index.tip()
+    }
+
+    /// The active tip as others are told.
+    #[must_use]
+    pub fn tip_message(&self) -> TipMessage {
+        let entry = self.tip();
+        TipMessage::from(&Tip {
+            hash: entry.hash,
+            height: entry.header.height,
+            work: entry.work,
+            time: entry.header.time,
+            // Every active block has been connected, and has one.
+            state_hash: entry.state_hash.unwrap_or_default(),
+        })
     }
 
     /// The height of the next block.

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration, time::Instant};
 use raclette_api::{
     ApiError,
     block::BlockMessage,
-    chain::{StatusMessage, SyncState, SyncStatus, Tip, TipMessage},
+    chain::{StatusMessage, SyncState, SyncStatus, Tip},
 };
 use raclette_chain::{
     hash::BlockHash,
@@ -259,18 +259,4 @@ fn parent_of(state: &State, before: &[Header], header: &Header) -> Option<Parent
         cursor = Some(entry.header.previous);
     }
     Some(Parent { header: *last, median_time: median(times) })
-}
-
-/// The tip as others are told.
-#[must_use]
-pub fn tip_message(state: &State) -> TipMessage {
-    let entry = state.tip();
-    let tip = Tip {
-        hash: entry.hash,
-        height: entry.header.height,
-        work: entry.work,
-        time: entry.header.time,
-        state_hash: entry.state_hash.unwrap_or_default(),
-    };
-    TipMessage::from(&tip)
 }

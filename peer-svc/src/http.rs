@@ -1,0 +1,193 @@
+//! The HTTP API: thin callers of the node.
+//!
+//! - For the network, open to everybody: [`status`], [`membership`], [`transactions`], [`chain`], [`blocks`] (with
+//!   [`compact`]), [`race`].
+//! - For the owner, behind a token: [`wallet`], [`mail`], [`mining`], [`queue`].
+//! - What they share: [`error`] (what goes wrong, as a problem), [`answers`] (what a route may answer), [`read`] (parts of
+//!   requests), [`health`] (what `/readyz` looks at).
+//!
+//! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
+//! that is a function below it.
+
+mod answers;
+mod blocks;
+mod chain;
+mod compact;
+mod error;
+mod health;
+mod mail;
+mod membership;
+mod mining;
+mod queue;
+mod race;
+mod read;
+mod status;
+mod transactions;
+mod wallet;
+
+use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
+
+use axum::Router;
+use raclette_chain::address::Address;
+use raclette_service::{
+    access::{OwnerGate, owner_only},
+    docs,
+    extract::PreferWait,
+    layers::body_limit,
+    problem::Problem,
+    queue::QueueHandle,
+};
+use tokio_util::sync::CancellationToken;
+use utoipa::{OpenApi as _, openapi::OpenApi};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
+    routes,
+};
+
+use crate::{miner::Miner, node::Node, status::Status};
+
+/// The largest `POST /tx`: 500 transactions of 16 KiB.
+const TRANSACTIONS_LIMIT: usize = 8 << 20;
+/// The largest `POST /block`: a block of 4 MiB takes about twice as much as JSON; there is room for some messages.
+const BLOCK_LIMIT: usize = 16 << 20;
+/// The largest `POST /peers`: 500 changes with a registration each.
+const NOTICE_LIMIT: usize = 2 << 20;
+
+/// What the API stands on.
+#[derive(Debug)]
+pub struct Parts {
+    /// The application.
+    pub node: Arc<Node>,
+    /// The mining jobs.
+    pub miner: Arc<Miner>,
+    /// How the peer is doing.
+    pub status: Arc<Status>,
+    /// The view of the queue, and its bell.
+    pub queue: QueueHandle,
+    /// The gate before the owner's routes.
+    pub gate: OwnerGate,
+    /// How the owner calls this peer, for the commands that problems name.
+    pub curl: Curl,
+    /// Ends all waiting in handlers when the peer stops.
+    pub stopping: CancellationToken,
+}
+
+/// How the owner calls this peer with curl.
+#[derive(Debug, Clone)]
+pub struct Curl {
+    /// The base URL, such as `http://127.0.0.1:7701`.
+    pub url: String,
+    /// The option that carries the token, such as `-H "Authorization: Bearer $(cat 'raclette-data/alice/token')"`.
+    pub token: String,
+}
+
+/// The state of all handlers. A clone is the same.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// Waits for an outcome as long as the caller prefers to; none if it does not, or if that was not long enough.
+    async fn wait<T>(&self, prefer: PreferWait, outcome: impl Future<Output = T>) -> Option<T> {
+        self.wait_for(prefer.0?, outcome).await
+    }
+
+    /// Waits for an outcome; none if it takes longer, or the peer stops.
+    async fn wait_for<T>(&self, longest: Duration, outcome: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            outcome = tokio::time::timeout(longest, outcome) => outcome.ok(),
+            () = self.stopping.cancelled() => None,
+        }
+    }
+
+    /// The name of a member, or of this peer.
+    fn name_of(&self, address: &Address) -> Option<String> {
+        let own = self.node.identity();
+        if own.address() == *address { Some(own.name.clone()) } else { self.node.members().name_of(address) }
+    }
+}
+
+/// Does work that takes longer than a moment away from the threads that answer requests.
+async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+    tokio::task::spawn_blocking(work).await.map_err(Problem::internal)
+}
+
+/// What the OpenAPI document says besides the routes.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Raclette peer",
+        description = "A peer of a Raclette network: it sends encrypted messages and money for its owner, keeps the \
+            ledger of pending transactions, mines blocks on command, and agrees with the other peers on one chain.\n\n\
+            Errors are problem documents (RFC 9457) with a stable `code`; `mend` says what to do, often as the exact \
+            command. Amounts, times (milliseconds since 1970) and heights are JSON integers of at most 2^53 - 1. Every \
+            answer carries the peer's address in `Raclette-Address`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    servers((url = "/", description = "The peer that serves this document")),
+    tags(
+        (name = "owner", description = "What a peer does for its owner: money, messages, mining, the queue of \
+            undelivered requests. These routes want the owner's token: `Authorization: Bearer TOKEN`."),
+        (name = "network", description = "What other peers and the tracker call, and reading the chain: open to \
+            everybody."),
+        (name = "health", description = "Whether the process lives, and whether it can do its work."),
+    )
+)]
+struct Document;
+
+/// All routes, and the document that describes them.
+pub fn router(app: App) -> (Router, OpenApi) {
+    let title = format!("{} - Raclette peer", app.node.identity().name);
+    let checked = app.clone();
+    let routes = OpenApiRouter::with_openapi(Document::openapi())
+        .merge(owner_only(owner(), app.gate.clone()))
+        .merge(network())
+        .merge(raclette_service::health::routes(move || health::checks(checked.clone())));
+    let (router, openapi) = routes.with_state(app).split_for_parts();
+    let openapi = docs::complete(openapi);
+    (router.merge(docs::routes(openapi.clone(), &title)), openapi)
+}
+
+/// What the owner calls.
+fn owner() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(wallet::get_wallet))
+        .routes(routes!(wallet::send))
+        .routes(routes!(mail::list_messages))
+        .routes(routes!(mining::start_mining))
+        .routes(routes!(mining::get_mining_job, mining::cancel_mining_job))
+        .routes(routes!(queue::list_queue))
+        .routes(routes!(queue::retry_queued))
+        .routes(routes!(queue::discard_queued))
+}
+
+/// What everybody calls.
+fn network() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(status::get_status))
+        .routes(routes!(status::answer_challenge))
+        .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
+        .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
+        .routes(routes!(transactions::get_transaction))
+        .routes(routes!(transactions::get_message))
+        .routes(routes!(transactions::list_ledger))
+        .routes(routes!(race::take_mining_complete))
+        .routes(routes!(blocks::submit_block).layer(body_limit(BLOCK_LIMIT)))
+        .routes(routes!(blocks::get_block))
+        .routes(routes!(chain::list_blocks))
+        .routes(routes!(chain::list_headers))
+        .routes(routes!(chain::get_account))
+}

@@ -1,0 +1,159 @@
+//! Blocks: taking them in, and showing one.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use raclette_api::{
+    block::{BlockAnswer, BlockMessage, BlockStatus},
+    encoding::hash,
+};
+use raclette_chain::{
+    block::Block,
+    hash::{BlockHash, LeafHash},
+    header::Header,
+    index::Entry,
+    message::SealedMessage,
+    rules::{BlockError, check_header},
+    time::Timestamp,
+    transaction::SignedTransaction,
+};
+use raclette_service::{
+    clock::now_ms,
+    extract::{Json, Path},
+    problem::{Code, CommonProblems, Problem},
+};
+
+use super::{
+    App,
+    answers::SignedProblems,
+    compact::{Rebuilt, rebuild},
+    elsewhere,
+    error::{body_missing, parameter},
+    read::Sender,
+};
+use crate::node::{BlockOutcome, NodeError, Origin, State as Chain};
+
+/// Take a block, whole or compact.
+///
+/// A compact one names its transactions by `leaves`; those that this peer's ledger lacks are named in the answer, and the
+/// sender repeats the request with them. A block that breaks a rule is refused with the rule's name in `rule`.
+#[utoipa::path(post, path = "/block", operation_id = "submitBlock", tag = "network", responses(
+    (status = 200, description = "What became of it", body = BlockAnswer),
+    CommonProblems,
+    SignedProblems,
+))]
+pub(super) async fn submit_block(
+    State(app): State<App>,
+    Sender(origin): Sender,
+    Json(message): Json<BlockMessage>,
+) -> Result<Json<BlockAnswer>, Problem> {
+    let header = message.header()?;
+    let state = app.node.state()?;
+    // The header's work comes before everything that costs this peer something.
+    let (status, missing) = match judge(&header, &state)? {
+        Some(status) => (status, None),
+        None => take(&app, origin, message, state).await?,
+    };
+    if matches!(status, BlockStatus::Orphan | BlockStatus::Later) {
+        app.status.sync.notify_one();
+    }
+    let missing = missing.map(|leaves| leaves.iter().map(LeafHash::to_string).collect());
+    Ok(Json(BlockAnswer { status, hash: header.hash().to_string(), missing }))
+}
+
+/// What can be said of a block by its header alone; none if its body has to be looked at.
+fn judge(header: &Header, state: &Chain) -> Result<Option<BlockStatus>, NodeError> {
+    let hash = header.hash();
+    if let Some(entry) = state.index.get(&hash) {
+        return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(Some(BlockStatus::Known)) };
+    }
+    if state.index.get(&header.previous).is_some_and(|parent| parent.invalid) {
+        return Err(NodeError::KnownInvalid { hash });
+    }
+    let Some(parent) = state.index.parent(&header.previous) else { return Ok(Some(BlockStatus::Orphan)) };
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    match check_header(header, &parent, &state.rules, now) {
+        Ok(()) => Ok(None),
+        Err(BlockError::TimeTooNew { .. }) => Ok(Some(BlockStatus::Later)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn take(
+    app: &App,
+    origin: Origin,
+    message: BlockMessage,
+    state: Arc<Chain>,
+) -> Result<(BlockStatus, Option<Vec<LeafHash>>), Problem> {
+    let rebuilt = elsewhere(move || rebuild(&message, &state.ledger, &state.rules.network)).await??;
+    match rebuilt {
+        Rebuilt::Missing(leaves) => Ok((BlockStatus::Missing, Some(leaves))),
+        Rebuilt::Whole { block, messages } => Ok((submit(app, origin, block, messages).await?, None)),
+    }
+}
+
+async fn submit(
+    app: &App,
+    origin: Origin,
+    block: Block,
+    messages: Vec<(SignedTransaction, SealedMessage)>,
+) -> Result<BlockStatus, NodeError> {
+    let status = match app.node.submit_block(block, origin).await? {
+        BlockOutcome::Accepted => BlockStatus::Accepted,
+        BlockOutcome::Stored => BlockStatus::Stored,
+        BlockOutcome::Known => BlockStatus::Known,
+        BlockOutcome::Orphan => BlockStatus::Orphan,
+        BlockOutcome::Later => BlockStatus::Later,
+    };
+    for (transaction, message) in messages {
+        // The block is as good without its messages, and the right ones can be fetched alone.
+        if let Err(error) = app.node.submit_message(&transaction, message).await {
+            tracing::info!(id = %transaction.id(), %error, "a message that came with a block is not kept");
+        }
+    }
+    Ok(status)
+}
+
+/// Show a block, by its hash or by its height on the active branch; 0 is the genesis block.
+///
+/// By its hash it is found on every branch. The sealed messages of its transactions are not in it.
+#[utoipa::path(get, path = "/block/{id}", operation_id = "getBlock", tag = "network",
+    params(("id" = String, Path, description = "64 hex digits: a hash; fewer decimal digits: a height",
+        pattern = "^([0-9a-f]{64}|[0-9]{1,10})$", max_length = 64, example = "0")),
+    responses((status = 200, description = "The block", body = BlockMessage), CommonProblems),
+)]
+pub(super) async fn get_block(State(app): State<App>, Path(id): Path<String>) -> Result<Json<BlockMessage>, Problem> {
+    let state = app.node.state()?;
+    let Some(entry) = find(&state, &id)? else {
+        return Err(Problem::new(Code::UnknownBlock, format!("No block {id} is known here.")));
+    };
+    block_message(&app, &state, entry).await.map(Json)
+}
+
+fn find<'a>(state: &'a Chain, id: &str) -> Result<Option<&'a Entry>, Problem> {
+    if id.len() == 64 {
+        let hash: BlockHash = hash("id", id).map_err(Problem::parameter)?;
+        return Ok(state.index.get(&hash));
+    }
+    let is_number = (1..=10).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_digit());
+    let height = id.parse::<u32>().ok();
+    match height {
+        _ if !is_number => Err(parameter("id", "a hash (64 lower-case hex digits) or a height", id)),
+        Some(height) => Ok(state.index.at(height)),
+        // A number above 2^32 - 1: no block will ever have this height.
+        None => Ok(None),
+    }
+}
+
+/// A stored block as it is shown: without messages, with its place in the chain.
+pub(super) async fn block_message(app: &App, state: &Chain, entry: &Entry) -> Result<BlockMessage, Problem> {
+    let bare = if entry.header.height == 0 {
+        BlockMessage::genesis(&state.genesis)
+    } else {
+        let block = app.node.block(&entry.hash).await?.ok_or_else(|| body_missing(&entry.hash))?;
+        let network = state.rules.network;
+        elsewhere(move || BlockMessage::full(&block, &network)).await?
+    };
+    let state_hash = entry.state_hash.map(|hash| hash.to_string());
+    Ok(BlockMessage { work: Some(entry.work.to_string()), state_hash, ..bare })
+}

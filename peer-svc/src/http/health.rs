@@ -1,0 +1,46 @@
+//! What `/readyz` looks at.
+
+use raclette_api::chain::SyncState;
+use raclette_service::health::Check;
+
+use super::App;
+
+/// Looks at every part of this peer.
+pub(super) async fn checks(app: App) -> Vec<Check> {
+    vec![database(&app).await, network(&app), sync(&app), tracker(&app)]
+}
+
+async fn database(app: &App) -> Check {
+    match app.node.readers().acquire().await {
+        Ok(_) => Check::ok("database"),
+        Err(error) => {
+            tracing::warn!(%error, "the database cannot be read");
+            Check::failed("database", "it cannot be read")
+        }
+    }
+}
+
+fn network(app: &App) -> Check {
+    match app.node.network() {
+        Some(network) => Check::ok("network").with_detail(network.to_string()),
+        None => Check::failed("network", "the genesis block is not known yet"),
+    }
+}
+
+fn sync(app: &App) -> Check {
+    let sync = app.status.sync_status();
+    match sync.state {
+        SyncState::Synced => Check::ok("sync"),
+        SyncState::Starting => Check::failed("sync", "the history is about to be compared with the others'"),
+        SyncState::Syncing => Check::failed("sync", format!("at block {} of {}", sync.height, sync.target_height)),
+    }
+}
+
+fn tracker(app: &App) -> Check {
+    let tracker = app.status.tracker_status();
+    if tracker.reachable {
+        Check::ok("tracker")
+    } else {
+        Check::degraded("tracker", format!("{} does not answer; what is known of other peers may be old", tracker.url))
+    }
+}

@@ -1,0 +1,80 @@
+//! What the owner sent and received.
+
+use axum::extract::State;
+use raclette_api::wallet::{Direction, MessageEntry, MessagePage, MessageStatus};
+use raclette_service::{
+    extract::{Json, Query},
+    problem::{CommonProblems, Problem},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{App, read};
+use crate::node::{MailItem, TransactionPlace};
+
+/// Which part of the mail.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct MailQuery {
+    /// How many at most.
+    #[param(nullable = false, minimum = 1, maximum = 500, default = 50)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^[0-9]{1,19}$", max_length = 19)]
+    cursor: Option<String>,
+}
+
+/// List what the owner sent and received, opened, the newest first.
+#[utoipa::path(get, path = "/messages", operation_id = "listMessages", tag = "owner", params(MailQuery), responses(
+    (status = 200, description = "A page of the mail", body = MessagePage),
+    CommonProblems,
+))]
+pub(super) async fn list_messages(
+    State(app): State<App>,
+    Query(query): Query<MailQuery>,
+) -> Result<Json<MessagePage>, Problem> {
+    let limit = read::limit(query.limit, 50, 500)?;
+    let before = read::number_cursor(query.cursor.as_deref())?.unwrap_or(i64::MAX);
+    let mut items = app.node.mail(before, u32::try_from(limit + 1).unwrap_or(u32::MAX)).await?;
+    let more = read::cut(&mut items, limit);
+    let next_cursor = items.last().filter(|_| more).map(|last| last.item.id.to_string());
+    Ok(Json(MessagePage { messages: items.into_iter().map(|item| entry(&app, item)).collect(), next_cursor }))
+}
+
+fn entry(app: &App, MailItem { item, place, text }: MailItem) -> MessageEntry {
+    let transaction = item.transaction.transaction();
+    let (from, to) = (item.transaction.sender(), transaction.recipient);
+    let text = text.and_then(Result::ok);
+    // A message that has not come yet cannot be read either.
+    let unreadable = (transaction.message_length != 0 && text.is_none()).then_some(true);
+    let status = match &place {
+        TransactionPlace::Confirmed { .. } => MessageStatus::Confirmed,
+        TransactionPlace::Dropped => MessageStatus::Dropped,
+        TransactionPlace::Pending if !item.sent || to == from => MessageStatus::Pending,
+        TransactionPlace::Pending if item.delivered.is_some() => MessageStatus::Delivered,
+        // Only members' peers can acknowledge it.
+        TransactionPlace::Pending if app.node.members().is_registered(&to) => MessageStatus::Queued,
+        TransactionPlace::Pending => MessageStatus::Pending,
+    };
+    let (height, confirmations) = match place {
+        TransactionPlace::Confirmed { height, confirmations, .. } => (Some(height), Some(confirmations)),
+        TransactionPlace::Pending | TransactionPlace::Dropped => (None, None),
+    };
+    MessageEntry {
+        id: item.transaction.id().to_string(),
+        direction: if item.sent { Direction::Sent } else { Direction::Received },
+        from: from.to_string(),
+        to: to.to_string(),
+        from_name: app.name_of(&from),
+        to_name: app.name_of(&to),
+        text,
+        unreadable,
+        amount: transaction.amount.units(),
+        fee: transaction.fee.units(),
+        created: transaction.created.milliseconds(),
+        status,
+        height,
+        confirmations,
+    }
+}

@@ -1,0 +1,90 @@
+//! The list of members, and the tracker's news about them.
+
+use axum::extract::State;
+use raclette_api::{
+    ApiError, encoding,
+    membership::{PeerPage, PeerState},
+    notice::{Notice, NoticeAck},
+};
+use raclette_chain::{hash::NetworkId, keys::PublicKey};
+use raclette_service::{
+    extract::{Json, Query},
+    membership::News,
+    problem::{CommonProblems, Problem},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{App, answers::SignedProblems, elsewhere, read};
+use crate::node::NodeError;
+
+/// Which members, and which part of the list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PeersQuery {
+    /// Only members in this state.
+    #[param(inline, nullable = false)]
+    state: Option<PeerState>,
+    /// How many at most.
+    #[param(nullable = false, minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before: the name behind which this one begins.
+    #[param(nullable = false, pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
+    cursor: Option<String>,
+}
+
+/// List the other members that this peer knows, in the order of their names.
+///
+/// Those that are offline have no connection details; one can send to them all the same.
+#[utoipa::path(get, path = "/peers", operation_id = "listPeers", tag = "network", params(PeersQuery), responses(
+    (status = 200, description = "A page of the list", body = PeerPage),
+    CommonProblems,
+))]
+pub(super) async fn list_peers(
+    State(app): State<App>,
+    Query(query): Query<PeersQuery>,
+) -> Result<Json<PeerPage>, Problem> {
+    let limit = read::limit(query.limit, 100, 1000)?;
+    let after = query.cursor.as_deref().map(|cursor| encoding::name("cursor", cursor)).transpose();
+    let members = app.node.members();
+    let mut peers = members.page(after.map_err(Problem::parameter)?, query.state, limit + 1);
+    let more = read::cut(&mut peers, limit);
+    let next_cursor = peers.last().filter(|_| more).map(|last| last.name.clone());
+    Ok(Json(PeerPage { peers, membership_version: members.version(), next_cursor }))
+}
+
+/// Take the tracker's notice about who came and who went.
+///
+/// It must be signed by the tracker that this peer registered with. Each change counts only if it is newer than what is
+/// known.
+#[utoipa::path(post, path = "/peers", operation_id = "takeNotice", tag = "network", responses(
+    (status = 200, description = "The notice is stored", body = NoticeAck),
+    CommonProblems,
+    SignedProblems,
+))]
+pub(super) async fn take_notice(
+    State(app): State<App>,
+    Json(notice): Json<Notice>,
+) -> Result<Json<NoticeAck>, Problem> {
+    let waiting_for = "its first contact with the tracker";
+    let tracker = app.status.tracker_key().ok_or(NodeError::NotReady { waiting_for })?;
+    let network = app.node.network();
+    let news = elsewhere(move || verified(&notice, network, &tracker)).await??;
+    let (applied, stale) = app.node.take_news(news, &app.queue).await?;
+    app.status.set_tracker_reachable(true);
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    Ok(Json(NoticeAck { applied: count(applied), stale: count(stale) }))
+}
+
+/// What a notice says, once it is known to be the tracker's.
+///
+/// Notices from before the genesis block carry zeros and are good for ever: they may have waited in the tracker's queue.
+/// A peer that does not know its network yet takes the tracker's word for which it is.
+fn verified(notice: &Notice, network: Option<NetworkId>, tracker: &PublicKey) -> Result<Vec<News>, ApiError> {
+    let named = notice.network()?;
+    let expected = network.filter(|_| !named.is_zero()).unwrap_or(named);
+    notice.verify(&expected, tracker)?;
+    let issued = encoding::time("issued", notice.issued)?;
+    notice.changes.iter().map(|change| News::of_change(change, issued)).collect()
+}

@@ -1,0 +1,146 @@
+//! Mining on command.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header::LOCATION},
+    response::{AppendHeaders, IntoResponse},
+};
+use raclette_api::mining::{MineRequest, MiningJob, MiningOutcome, MiningState, MiningWinner};
+use raclette_chain::target::CompactTarget;
+use raclette_service::{
+    extract::{Json, Path, PreferWait},
+    problem::{Code, CommonProblems, Problem},
+};
+
+use super::{App, answers::StateProblems, read::OptionalJson};
+use crate::miner::{Job, JobState, Order, Outcome};
+
+/// How long a cancelled job may take to end before the answer shows it as it is.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// Mine one block, from what is in the ledger; an empty ledger will do.
+///
+/// The search runs by itself: follow it at `Location`. With `Prefer: wait=30` the answer waits for its outcome, and is 200
+/// with the finished job if there is one by then. A peer runs one job at a time.
+#[utoipa::path(post, path = "/mine", operation_id = "startMining", tag = "owner", params(PreferWait),
+    request_body(content = MineRequest, description = "How to mine; may be absent as a whole"),
+    responses(
+        (status = 202, description = "The search goes on", body = MiningJob, headers(
+            ("Location" = String, description = "Where to follow it"),
+            ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
+        )),
+        (status = 200, description = "The search has ended while the caller waited", body = MiningJob, headers(
+            ("Location" = String, description = "Where to see it again"),
+            ("Preference-Applied" = String, description = "`wait=N`"),
+        )),
+        CommonProblems,
+        StateProblems,
+    ),
+)]
+pub(super) async fn start_mining(
+    State(app): State<App>,
+    wait: PreferWait,
+    OptionalJson(request): OptionalJson<MineRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    request.check()?;
+    let job = app.miner.start(order(request))?;
+    let ended = app.wait(wait, job.done()).await.is_some();
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let location = [(LOCATION, format!("/mine/{}", job.id()))];
+    Ok((status, location, AppendHeaders(wait.applied()), Json(job_message(&app, &job))))
+}
+
+fn order(request: MineRequest) -> Order {
+    let number = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
+    Order { threads: request.threads.map(number), max_transactions: request.max_transactions.map(number) }
+}
+
+/// Show a mining job. The last 100 are remembered until the peer stops.
+#[utoipa::path(get, path = "/mine/{id}", operation_id = "getMiningJob", tag = "owner",
+    params(("id" = String, Path, description = "The job's id", max_length = 64)),
+    responses((status = 200, description = "The job", body = MiningJob), CommonProblems),
+)]
+pub(super) async fn get_mining_job(State(app): State<App>, Path(id): Path<String>) -> Result<Json<MiningJob>, Problem> {
+    let job = find(&app, &id)?;
+    Ok(Json(job_message(&app, &job)))
+}
+
+/// Cancel a mining job; one that has ended stays as it is.
+#[utoipa::path(delete, path = "/mine/{id}", operation_id = "cancelMiningJob", tag = "owner",
+    params(("id" = String, Path, description = "The job's id", max_length = 64)),
+    responses((status = 200, description = "The job as it is now", body = MiningJob), CommonProblems),
+)]
+pub(super) async fn cancel_mining_job(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<MiningJob>, Problem> {
+    let job = find(&app, &id)?;
+    job.cancel();
+    app.wait_for(ENDING, job.done()).await;
+    Ok(Json(job_message(&app, &job)))
+}
+
+fn find(app: &App, id: &str) -> Result<Arc<Job>, Problem> {
+    app.miner
+        .job(id)
+        .ok_or_else(|| Problem::new(Code::UnknownJob, "No job with this id was started since the peer started."))
+}
+
+fn job_message(app: &App, job: &Job) -> MiningJob {
+    let template = job.template();
+    let bare = MiningJob {
+        id: job.id().to_owned(),
+        state: MiningState::Done,
+        outcome: None,
+        attempts: job.attempts(),
+        rate: job.rate(),
+        started: job.started_ms(),
+        height: template.height,
+        target: template.target.to_string(),
+        expected_attempts: expected_attempts(template.target),
+        block: None,
+        winner: None,
+        reason: None,
+    };
+    match job.state() {
+        JobState::Searching => MiningJob { state: MiningState::Searching, ..bare },
+        JobState::Paused => {
+            let reason = Some(String::from("another member says that it has found this block"));
+            MiningJob { state: MiningState::Paused, reason, ..bare }
+        }
+        JobState::Done(Outcome::Mined { block }) => {
+            MiningJob { outcome: Some(MiningOutcome::Mined), block: Some(block.to_string()), ..bare }
+        }
+        JobState::Done(Outcome::LostRace { winner, block }) => {
+            let (address, name) = (winner.to_string(), app.name_of(&winner));
+            let winner = Some(MiningWinner { address, name, block: block.to_string() });
+            MiningJob { outcome: Some(MiningOutcome::LostRace), winner, ..bare }
+        }
+        JobState::Done(Outcome::Cancelled) => MiningJob { outcome: Some(MiningOutcome::Cancelled), ..bare },
+        JobState::Done(Outcome::Failed { reason }) => {
+            MiningJob { outcome: Some(MiningOutcome::Failed), reason: Some(reason), ..bare }
+        }
+    }
+}
+
+/// How many attempts a block with this target takes on average, as a number for people.
+fn expected_attempts(target: CompactTarget) -> f64 {
+    let work = target.expand().map_or([0; 32], |target| target.work().bytes());
+    work.iter().fold(0.0, |sum, byte| sum * 256.0 + f64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use raclette_chain::target::Target;
+
+    #[test]
+    fn the_expected_attempts_are_the_work_of_the_target() {
+        assert!((expected_attempts(Target::of_bits(0).compact()) - 1.0).abs() < f64::EPSILON);
+        let four_million = expected_attempts(Target::of_bits(22).compact());
+        assert!((four_million / 4_194_304.0 - 1.0).abs() < 0.001, "{four_million}");
+        assert!(expected_attempts(CompactTarget::from_bits(0)).abs() < f64::EPSILON, "it is no target");
+    }
+}

@@ -1,0 +1,73 @@
+//! Parts of requests that several routes read.
+
+use std::convert::Infallible;
+
+use axum::{
+    body::HttpBody as _,
+    extract::{FromRequest, FromRequestParts, Request},
+    http::request::Parts,
+};
+use raclette_api::FROM_HEADER;
+use raclette_chain::address::Address;
+use raclette_service::{extract::Json, problem::Problem};
+use serde::de::DeserializeOwned;
+
+use super::{App, error::parameter};
+use crate::node::Origin;
+
+/// Who sends something: a member that names itself in `Raclette-From`, or anybody. It is a hint about who has it already
+/// and need not be sent it again, and proves nothing.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender(pub(super) Origin);
+
+impl FromRequestParts<App> for Sender {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        let named = parts.headers.get(FROM_HEADER).and_then(|value| value.to_str().ok());
+        let address = named.and_then(|text| text.parse::<Address>().ok());
+        let member = address.filter(|address| app.node.members().is_registered(address));
+        Ok(Self(member.map_or(Origin::Local, Origin::Member)))
+    }
+}
+
+/// A JSON body that may be absent, which means that all its members are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<T, S> FromRequest<S> for OptionalJson<T>
+where
+    T: DeserializeOwned + Default,
+    S: Send + Sync,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            return Ok(Self(T::default()));
+        }
+        Json::from_request(request, state).await.map(|Json(value)| Self(value))
+    }
+}
+
+/// How many entries a page has: what the caller says, from 1 to `most`, or else `default`.
+pub(super) fn limit(given: Option<u32>, default: u32, most: u32) -> Result<usize, Problem> {
+    let limit = given.unwrap_or(default);
+    if !(1..=most).contains(&limit) {
+        return Err(parameter("limit", &format!("1 to {most}"), &limit.to_string()));
+    }
+    Ok(limit as usize)
+}
+
+/// A cursor that is a number.
+pub(super) fn number_cursor(cursor: Option<&str>) -> Result<Option<i64>, Problem> {
+    let number = |text: &str| text.parse().map_err(|_| parameter("cursor", "a next_cursor of the page before", text));
+    cursor.map(number).transpose()
+}
+
+/// Cuts a list that was read with one entry too many back to a page, and says whether there is more.
+pub(super) fn cut<T>(entries: &mut Vec<T>, limit: usize) -> bool {
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    more
+}

@@ -1,0 +1,258 @@
+//! Transactions: taking them in, and telling what became of them.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header::LOCATION},
+    response::{IntoResponse as _, Response},
+};
+use raclette_api::{
+    ApiError,
+    encoding::{hash, to_hex},
+    message::SealedMessageJson,
+    submission::Submission,
+    transaction::{
+        LedgerPage, SubmitAnswer, SubmitProblem, SubmitResult, SubmitResults, SubmitStatus, TransactionMessage,
+        TransactionState, TransactionStatus,
+    },
+};
+use raclette_chain::{
+    hash::{NetworkId, TransactionId},
+    transaction::SignedTransaction,
+};
+use raclette_service::{
+    extract::{Json, Path, Query},
+    problem::{Code, CommonProblems, Problem},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    App,
+    answers::SignedProblems,
+    elsewhere,
+    read::{self, Sender},
+};
+use crate::node::{Incoming, NodeError, Origin, State as Chain, TransactionOutcome, TransactionPlace};
+
+/// Take one transaction, or up to 500, into the ledger.
+///
+/// One gets an answer of its own: 201 if it is new, 200 if it was there. An array gets 200 with a result for each, in the
+/// same order; those that are refused do not keep the others out. Sending one again does no harm.
+#[utoipa::path(post, path = "/tx", operation_id = "submitTransactions", tag = "network", responses(
+    (status = 201, description = "It is new, and pending now", body = SubmitAnswer,
+        headers(("Location" = String, description = "Where to see what becomes of it"))),
+    (status = 200, description = "It was there; or, for an array, a result for each", body = inline(Submitted)),
+    CommonProblems,
+    SignedProblems,
+))]
+pub(super) async fn submit_transactions(
+    State(app): State<App>,
+    Sender(origin): Sender,
+    Json(submission): Json<Submission>,
+) -> Result<Response, Problem> {
+    match submission {
+        Submission::One(message) => submit_one(&app, origin, *message).await,
+        Submission::Many(messages) => Ok(Json(submit_many(&app, origin, messages).await?).into_response()),
+    }
+}
+
+/// What 200 answers to `POST /tx`.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described, never made")]
+pub(super) enum Submitted {
+    /// The answer to one transaction.
+    #[schema(title = "One")]
+    One(SubmitAnswer),
+    /// The answer to an array.
+    #[schema(title = "Many")]
+    Many(SubmitResults),
+}
+
+async fn submit_one(app: &App, origin: Origin, message: TransactionMessage) -> Result<Response, Problem> {
+    let network = app.node.state()?.rules.network;
+    let incoming = elsewhere(move || decode(&message, &network)).await??;
+    let id = incoming.transaction.id();
+    let outcome = app.node.submit(vec![incoming], origin).await?.pop().unwrap_or(Err(NodeError::ShuttingDown))?;
+    let answer = Json(SubmitAnswer { id: id.to_string(), status: status_of(outcome) });
+    Ok(match outcome {
+        TransactionOutcome::Accepted => {
+            (StatusCode::CREATED, [(LOCATION, format!("/tx/{id}"))], answer).into_response()
+        }
+        TransactionOutcome::Known | TransactionOutcome::Confirmed => answer.into_response(),
+    })
+}
+
+async fn submit_many(app: &App, origin: Origin, messages: Vec<TransactionMessage>) -> Result<SubmitResults, Problem> {
+    let network = app.node.state()?.rules.network;
+    let decoded: Vec<_> = elsewhere(move || messages.iter().map(|message| decode(message, &network)).collect()).await?;
+    let mut results = Vec::with_capacity(decoded.len());
+    let mut good = Vec::new();
+    for one in decoded {
+        match one {
+            Ok(incoming) => {
+                results.push(SubmitResult {
+                    id: Some(incoming.transaction.id().to_string()),
+                    status: None,
+                    problem: None,
+                });
+                good.push(incoming);
+            }
+            Err(error) => results.push(SubmitResult { id: None, status: None, problem: Some(essence(&error.into())) }),
+        }
+    }
+    let mut outcomes = app.node.submit(good, origin).await?.into_iter();
+    for result in results.iter_mut().filter(|result| result.problem.is_none()) {
+        match outcomes.next().unwrap_or(Err(NodeError::ShuttingDown)) {
+            Ok(outcome) => result.status = Some(status_of(outcome)),
+            Err(error) => result.problem = Some(essence(&error.into())),
+        }
+    }
+    Ok(SubmitResults { results })
+}
+
+fn decode(message: &TransactionMessage, network: &NetworkId) -> Result<Incoming, ApiError> {
+    let (transaction, message) = message.decode(network)?;
+    Ok(Incoming { transaction, message })
+}
+
+fn status_of(outcome: TransactionOutcome) -> SubmitStatus {
+    match outcome {
+        TransactionOutcome::Accepted => SubmitStatus::Accepted,
+        TransactionOutcome::Known => SubmitStatus::Known,
+        TransactionOutcome::Confirmed => SubmitStatus::Confirmed,
+    }
+}
+
+fn essence(problem: &Problem) -> SubmitProblem {
+    let details = problem.details();
+    SubmitProblem { code: details.code.to_string(), status: details.status, detail: details.detail.clone() }
+}
+
+/// Tell what became of a transaction.
+///
+/// `signed_bytes` is what its sender signed, so that other programs can verify the signature.
+#[utoipa::path(get, path = "/tx/{id}", operation_id = "getTransaction", tag = "network",
+    params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
+    responses((status = 200, description = "The transaction and where it is", body = TransactionStatus), CommonProblems),
+)]
+pub(super) async fn get_transaction(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<TransactionStatus>, Problem> {
+    let id: TransactionId = hash("id", &id).map_err(Problem::parameter)?;
+    let (transaction, place) = app.node.transaction(&id).await?;
+    let received = app.node.received(&id).await?;
+    Ok(Json(transaction_status(&transaction, &place, received, &app.node.state()?.rules.network)))
+}
+
+fn transaction_status(
+    transaction: &SignedTransaction,
+    place: &TransactionPlace,
+    received: Option<u64>,
+    network: &NetworkId,
+) -> TransactionStatus {
+    let bare = TransactionStatus {
+        transaction: TransactionMessage::new(transaction, None),
+        signed_bytes: to_hex(&transaction.transaction().preimage(network)),
+        status: TransactionState::Pending,
+        height: None,
+        block: None,
+        position: None,
+        confirmations: None,
+        reason: None,
+        received,
+    };
+    match place {
+        TransactionPlace::Pending => bare,
+        TransactionPlace::Confirmed { height, block, position, confirmations } => TransactionStatus {
+            status: TransactionState::Confirmed,
+            height: Some(*height),
+            block: Some(block.to_string()),
+            // The reward is the first.
+            position: u32::try_from(position + 1).ok(),
+            confirmations: Some(*confirmations),
+            ..bare
+        },
+        TransactionPlace::Dropped => TransactionStatus {
+            status: TransactionState::Dropped,
+            reason: Some(String::from("it was replaced, it expired, or it could not be paid")),
+            ..bare
+        },
+    }
+}
+
+/// Give the sealed message of a transaction: a JWE that its sender and its recipient can open.
+#[utoipa::path(get, path = "/tx/{id}/message", operation_id = "getSealedMessage", tag = "network",
+    params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
+    responses((status = 200, description = "The sealed message", body = SealedMessageJson), CommonProblems),
+)]
+pub(super) async fn get_message(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<SealedMessageJson>, Problem> {
+    let id: TransactionId = hash("id", &id).map_err(Problem::parameter)?;
+    let (transaction, _) = app.node.transaction(&id).await?;
+    match app.node.message(&transaction).await? {
+        Some(message) => Ok(Json(SealedMessageJson::from(&message))),
+        None if transaction.transaction().message_length == 0 => {
+            Err(Problem::new(Code::UnknownMessage, "The transaction carries no message."))
+        }
+        None => Err(Problem::new(
+            Code::UnknownMessage,
+            "The message is not kept here; ask the sender's or the recipient's peer.",
+        )),
+    }
+}
+
+/// Which part of the ledger.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LedgerQuery {
+    /// How many at most.
+    #[param(nullable = false, minimum = 1, maximum = 500, default = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^[0-9a-f]{64}$", max_length = 64)]
+    cursor: Option<String>,
+}
+
+/// List the transactions that wait for a block, by their ids.
+///
+/// Their sealed messages are not among them: see `GET /tx/{id}/message`.
+#[utoipa::path(get, path = "/ledger", operation_id = "listLedger", tag = "network", params(LedgerQuery), responses(
+    (status = 200, description = "A page of the ledger", body = LedgerPage),
+    CommonProblems,
+))]
+pub(super) async fn list_ledger(
+    State(app): State<App>,
+    Query(query): Query<LedgerQuery>,
+) -> Result<Json<LedgerPage>, Problem> {
+    let limit = read::limit(query.limit, 100, 500)?;
+    let after = query.cursor.as_deref().map(|cursor| hash("cursor", cursor)).transpose().map_err(Problem::parameter)?;
+    let state = app.node.state()?;
+    elsewhere(move || ledger_page(&state, after, limit)).await.map(Json)
+}
+
+/// The `limit` transactions with the lowest ids above `after`. An order by id stays the same while others come and go, so
+/// that a reader of pages misses none that was there all the time.
+fn ledger_page(state: &Chain, after: Option<TransactionId>, limit: usize) -> LedgerPage {
+    let ledger = &state.ledger;
+    let mut page: Vec<&Arc<SignedTransaction>> =
+        ledger.iter().filter(|transaction| after.is_none_or(|after| transaction.id() > after)).collect();
+    let more = page.len() > limit;
+    if more {
+        page.select_nth_unstable_by_key(limit, |transaction| transaction.id());
+        page.truncate(limit);
+    }
+    page.sort_unstable_by_key(|transaction| transaction.id());
+    LedgerPage {
+        count: ledger.len() as u64,
+        bytes: ledger.bytes() as u64,
+        digest: to_hex(ledger.digest()),
+        transactions: page.iter().map(|transaction| TransactionMessage::new(transaction, None)).collect(),
+        next_cursor: page.last().filter(|_| more).map(|last| last.id().to_string()),
+    }
+}
