@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::http::HeaderValue;
 use raclette_api::{
     FROM_HEADER,
     membership::ChallengeAnswer,
@@ -43,7 +42,7 @@ impl Net {
     #[must_use]
     pub fn new(client: Client, own_address: &Address) -> Self {
         let mut options = CallOptions { largest_answer: Some(LARGEST_ANSWER), ..CallOptions::default() };
-        if let Ok(value) = HeaderValue::try_from(own_address.to_string()) {
+        if let Ok(value) = own_address.to_string().parse() {
             options.headers.insert(FROM_HEADER, value);
         }
         Self { client, options }

@@ -8,7 +8,7 @@ use raclette_service::{
     client::Client,
     config::ListenError,
     data_dir::{DataDir, DataDirError, Format},
-    membership::RegisterSettings,
+    membership::{RegisterSettings, base_url},
     server::{self, Limits},
     tasks::Tasks,
 };
@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     config::{Config, NetworkArgs, ParametersConflict},
-    http,
+    http::{self, App},
     net::Net,
     node::{Identity, IdentityError, Node, Settings, now},
     store::{Store, StoreError},
@@ -86,7 +86,12 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 
     let tasks = Tasks::new();
     tasks::start(&tasks, &node, companions, &net, config.membership.liveness_interval);
-    let router = http::router(&node, gate, config.access.host_allow_list(&host));
+    let app = App {
+        node: node.clone(),
+        operator_curl: format!("curl {}", config.access.curl_option(&data)).into(),
+        url: base_url(&host, local.port()).into(),
+    };
+    let router = http::router(app, gate, config.access.host_allow_list(&host));
     let network = node.network_info();
     tracing::info!(
         network = network.parameters.name,

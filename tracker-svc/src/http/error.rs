@@ -11,6 +11,7 @@ use raclette_service::{
 };
 use utoipa::IntoResponses;
 
+use super::App;
 use crate::node::NodeError;
 
 /// What a registration or a farewell may be refused with.
@@ -45,6 +46,26 @@ pub(super) enum NameProblems {
     /// `conflict`: its owner is online
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
+}
+
+impl App {
+    /// The problem, with the command that mends it if only the operator can.
+    pub(super) fn explained(&self, error: NodeError) -> Problem {
+        let free = match &error {
+            NodeError::Refused(Refusal::NameTaken {
+                name, state: MemberState::Offline | MemberState::Left, ..
+            }) => Some(format!("{} -X DELETE {}/names/{name}", self.operator_curl, self.url)),
+            _ => None,
+        };
+        let problem = Problem::from(error);
+        match free {
+            Some(command) => problem.mend(format!(
+                "start the peer with another --name, or with the key file that the name belongs to; or let the operator \
+                 free the name: {command}"
+            )),
+            None => problem,
+        }
+    }
 }
 
 impl From<NodeError> for Problem {
@@ -106,16 +127,8 @@ fn malformed(error: &ApiError) -> Problem {
 fn refused(refusal: &Refusal) -> Problem {
     let detail = refusal.to_string();
     match refusal {
-        Refusal::NameTaken { name, state, .. } => {
-            let mend = match state {
-                MemberState::Online => String::from("start the peer with another --name"),
-                MemberState::Offline | MemberState::Left => format!(
-                    "start the peer with another --name, or with the key file that the name belongs to; or the operator \
-                     frees it: curl -X DELETE -H \"Authorization: Bearer $(cat TOKEN-FILE)\" TRACKER/names/{name}"
-                ),
-            };
-            Problem::new(Code::NameTaken, detail).mend(mend)
-        }
+        Refusal::NameTaken { .. } => Problem::new(Code::NameTaken, detail)
+            .mend("start the peer with another --name, or with the key file that the name belongs to"),
         Refusal::KeyHasName { name } => Problem::new(Code::NameTaken, detail)
             .mend(format!("start the peer with --name {name}, or with another --data-dir for another key")),
         Refusal::StaleEpoch { current, found } => Problem::new(Code::StaleEpoch, detail)

@@ -17,7 +17,7 @@ use raclette_service::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::error::RegisterProblems;
+use super::{App, error::RegisterProblems};
 use crate::node::Node;
 
 /// Which members to list.
@@ -60,12 +60,12 @@ pub(super) fn created(new: bool) -> StatusCode {
         CommonProblems,
     ))]
 pub(super) async fn register(
-    State(node): State<Arc<Node>>,
+    State(app): State<App>,
     headers: HeaderMap,
     Json(registration): Json<Registration>,
 ) -> Result<(StatusCode, Json<RegisterResponse>), Problem> {
     let join_token = headers.get(JOIN_TOKEN_HEADER).map(|value| value.as_bytes());
-    let done = node.register(registration, join_token).await?;
+    let done = app.node.register(registration, join_token).await.map_err(|error| app.explained(error))?;
     Ok((created(done.new), Json(done.answer)))
 }
 

@@ -7,7 +7,7 @@ mod operator;
 
 use std::sync::Arc;
 
-use axum::Router;
+use axum::{Router, extract::FromRef};
 use raclette_service::{
     access::{HostAllowList, OwnerGate, Token, owner_only},
     docs,
@@ -39,13 +39,31 @@ const LARGEST_BODY: usize = 64 * 1024;
 )]
 struct Document;
 
+/// What the handlers share.
+#[derive(Debug, Clone)]
+pub(crate) struct App {
+    /// The tracker.
+    pub(crate) node: Arc<Node>,
+    /// The beginning of a curl command for the operator, with the option that sends the token.
+    pub(crate) operator_curl: Arc<str>,
+    /// The tracker's own base URL.
+    pub(crate) url: Arc<str>,
+}
+
+impl FromRef<App> for Arc<Node> {
+    fn from_ref(app: &App) -> Self {
+        app.node.clone()
+    }
+}
+
 /// The whole interface of a running tracker.
-pub(crate) fn router(node: &Arc<Node>, gate: OwnerGate, hosts: HostAllowList) -> Router {
+pub(crate) fn router(app: App, gate: OwnerGate, hosts: HostAllowList) -> Router {
+    let node = &app.node;
     let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY };
     let checked = node.clone();
     let (router, openapi) = routes(gate, move || checks(checked.clone())).split_for_parts();
     let title = format!("{} - Raclette tracker", node.network_info().parameters.name);
-    layers::wrap(router.merge(docs::routes(openapi, &title)).with_state(node.clone()), shared)
+    layers::wrap(router.merge(docs::routes(openapi, &title)).with_state(app), shared)
 }
 
 /// The document that describes the interface, as it is served at `/openapi.json`.
@@ -55,7 +73,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     docs::complete(routes(gate, || async { Vec::new() }).split_for_parts().1)
 }
 
-fn routes<R>(gate: OwnerGate, checks: impl Fn() -> R + Send + Sync + 'static) -> OpenApiRouter<Arc<Node>>
+fn routes<R>(gate: OwnerGate, checks: impl Fn() -> R + Send + Sync + 'static) -> OpenApiRouter<App>
 where
     R: Future<Output = Vec<Check>> + Send + 'static,
 {

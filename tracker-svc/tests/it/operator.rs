@@ -31,9 +31,13 @@ async fn a_name_can_be_freed_when_its_owner_is_gone() {
     let answer = tracker.operator("DELETE", "/names/bob").await;
     assert_eq!((answer.status, answer.code()), (409, "conflict"));
     tracker.post("/leave", &Leave::signed(&network, 1, now(), &bob.inner.key)).await;
+    let other = Peer::start("bob", raclette_chain::testing::CAROL_PEM).await;
+    let taken = tracker.register(&other).await;
+    assert_eq!(taken.code(), "name_taken");
+    let command = format!("-X DELETE {}/names/bob", tracker.url);
+    assert!(taken.body["mend"].as_str().unwrap().contains(&command), "the very command that frees it");
     assert_eq!(tracker.operator("DELETE", "/names/bob").await.status, 204);
     assert_eq!(tracker.operator("DELETE", "/names/bob").await.code(), "unknown_peer");
-    let other = Peer::start("bob", raclette_chain::testing::CAROL_PEM).await;
     assert_eq!(tracker.register(&other).await.status, 201);
     let address = other.address().to_string();
     eventually!(alice.inner.notices.lock().unwrap().iter().any(|notice| notice.changes[0].address == address));
