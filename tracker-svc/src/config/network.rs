@@ -74,15 +74,17 @@ pub enum ParametersConflict {
         /// The flag.
         flag: &'static str,
     },
-    /// The network was set up with others.
+    /// The network was set up with another value.
     #[error(
-        "the network in this data directory has other parameters, which are fixed: it has {stored}, and these flags mean \
-         {given}. Leave the flags out, or start a new network with another --data-dir"
+        "{flag} is fixed: the network in this data directory has {stored}, and the flag asks for {given}. Leave it out, or \
+         start a new network with another --data-dir"
     )]
     Fixed {
-        /// Those that were stored.
+        /// The flag.
+        flag: &'static str,
+        /// The value that was stored.
         stored: String,
-        /// Those that the flags ask for.
+        /// The value that the flag asks for.
         given: String,
     },
 }
@@ -107,12 +109,31 @@ impl NetworkArgs {
             minimum_fee: amount("--minimum-fee", self.minimum_fee, base.minimum_fee)?,
         };
         given.check()?;
-        match stored {
-            Some(stored) if *stored != given => {
-                Err(ParametersConflict::Fixed { stored: format!("{stored:?}"), given: format!("{given:?}") })
-            }
-            Some(_) | None => Ok(given),
-        }
+        stored.map_or(Ok(()), |stored| unchanged(stored, &given))?;
+        Ok(given)
+    }
+}
+
+/// Checks that flags ask for nothing but what was stored.
+fn unchanged(stored: &Parameters, given: &Parameters) -> Result<(), ParametersConflict> {
+    let values = |parameters: &Parameters| {
+        [
+            ("--network-name", parameters.name.clone()),
+            ("--spacing", format!("{}s", parameters.spacing_seconds)),
+            ("--half-life", format!("{}s", parameters.half_life_seconds)),
+            ("--first-target-bits", format!("the first target {}", parameters.first_target)),
+            ("--reward", parameters.reward.to_string()),
+            ("--halving-interval", parameters.halving_interval.to_string()),
+            ("--max-block-transactions", parameters.max_block_transactions.to_string()),
+            ("--max-block-bytes", parameters.max_block_bytes.to_string()),
+            ("--max-message-length", parameters.max_message_length.to_string()),
+            ("--minimum-fee", parameters.minimum_fee.to_string()),
+        ]
+    };
+    let changed = values(stored).into_iter().zip(values(given)).find(|(stored, given)| stored != given);
+    match changed {
+        Some(((flag, stored), (_, given))) => Err(ParametersConflict::Fixed { flag, stored, given }),
+        None => Ok(()),
     }
 }
 
@@ -149,7 +170,9 @@ mod tests {
         assert_eq!(given.reward.units(), 25);
         assert_eq!(flags.parameters(Some(&given)), Ok(given), "the same flags again are fine");
         let stored = Parameters::default();
-        assert!(matches!(flags.parameters(Some(&stored)), Err(ParametersConflict::Fixed { .. })));
+        let conflict =
+            ParametersConflict::Fixed { flag: "--reward", stored: String::from("50"), given: String::from("25") };
+        assert_eq!(flags.parameters(Some(&stored)), Err(conflict));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use raclette_api::{membership::Leave, notice::ChangeKind};
 
 use crate::support::{Peer, Tracker, data_dir, eventually, now};
 
-const QUICK: [&str; 2] = ["--liveness-interval", "60ms"];
+const QUICK: [&str; 2] = ["--liveness-interval", "150ms"];
 
 #[tokio::test]
 async fn a_peer_that_fails_three_rounds_is_told_to_be_offline_and_announced_when_it_answers_again() {

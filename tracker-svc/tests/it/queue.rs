@@ -26,7 +26,7 @@ async fn a_failed_announcement_waits_and_arrives() {
 #[tokio::test]
 async fn what_happened_while_a_peer_was_offline_arrives_when_it_is_back() {
     let directory = data_dir();
-    let tracker = Tracker::start_with(directory.path(), &["--liveness-interval", "60ms"]).await;
+    let tracker = Tracker::start_with(directory.path(), &["--liveness-interval", "150ms"]).await;
     let (alice, bob, carol) = (Peer::alice().await, Peer::bob().await, Peer::carol().await);
     tracker.begin(&alice).await;
     tracker.register(&bob).await;

@@ -8,7 +8,7 @@ use crate::support::{Peer, Tracker, data_dir, eventually, tracker_address};
 #[tokio::test]
 async fn a_restart_forgets_nobody() {
     let directory = data_dir();
-    let quick = ["--liveness-interval", "60ms", "--reward", "25"];
+    let quick = ["--liveness-interval", "150ms", "--reward", "25"];
     let tracker = Tracker::start_with(directory.path(), &quick).await;
     let (alice, bob, carol) = (Peer::alice().await, Peer::bob().await, Peer::carol().await);
     let parameters = raclette_chain::parameters::Parameters::try_from(&tracker.network().await.parameters).unwrap();
@@ -20,8 +20,10 @@ async fn a_restart_forgets_nobody() {
     tracker.register(&carol).await;
     carol.down(true);
     eventually!(alice.was_told("carol", ChangeKind::Offline));
+    let members = [("alice", "online"), ("bob", "online"), ("carol", "offline")];
+    let members = members.map(|(name, state)| (name.to_owned(), state.to_owned()));
+    eventually!(tracker.states().await == members);
     let before = tracker.network().await;
-    let members = tracker.states().await;
     tracker.stop().await;
 
     let tracker = Tracker::start(directory.path()).await;

@@ -121,8 +121,8 @@ struct Homes {
 impl Directory for Homes {
     fn find(&self, address: &Address) -> Option<Destination> {
         let home = !self.absent.lock().unwrap().contains(address);
-        let (name, url) = (String::from("peer"), String::from("http://127.0.0.1:1"));
-        home.then(|| Destination { address: *address, name, url })
+        let url = String::from("http://127.0.0.1:1");
+        home.then(|| Destination { address: *address, name: String::from("peer"), url })
     }
 }
 
