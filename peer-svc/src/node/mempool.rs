@@ -66,31 +66,21 @@ impl Node {
                 }
             })
             .collect();
-        let unverified: Vec<_> = offers
-            .iter()
-            .filter(|offer| !self.verified.contains(&offer.transaction.leaf()))
-            .map(|offer| (Arc::clone(&offer.transaction), offer.message.clone()))
-            .collect();
         drop(state);
-        let mut refused = self.verify(unverified, rules).await?;
-        let (good, places): (Vec<Offer>, Vec<Result<(), NodeError>>) = {
-            let mut good = Vec::with_capacity(offers.len());
-            let mut places = Vec::with_capacity(offers.len());
-            for offer in offers {
-                let verdict = refused.remove(&offer.transaction.leaf()).map_or(Ok(()), Err);
-                if verdict.is_ok() {
-                    good.push(offer);
-                }
-                places.push(verdict);
+        // One verdict each, by position: the same transaction may come twice, with different messages.
+        let verdicts = self.verify(&offers, rules).await?;
+        let mut good = Vec::with_capacity(offers.len());
+        for (offer, verdict) in offers.into_iter().zip(&verdicts) {
+            if verdict.is_ok() {
+                good.push(offer);
             }
-            (good, places)
-        };
+        }
         let mut outcomes = if good.is_empty() { Vec::new() } else { self.offer(good).await? }.into_iter();
-        let outcome_of = |place: Result<(), NodeError>| match place {
+        let outcome_of = |verdict: Result<(), NodeError>| match verdict {
             Ok(()) => outcomes.next().unwrap_or(Err(NodeError::ShuttingDown)),
             Err(error) => Err(error),
         };
-        Ok(places.into_iter().map(outcome_of).collect())
+        Ok(verdicts.into_iter().map(outcome_of).collect())
     }
 
     /// Hands verified transactions to the writer.
@@ -101,33 +91,45 @@ impl Node {
         self.ask(|answer| Command::Offers(offers, answer)).await
     }
 
-    /// Verifies signatures and messages, and returns what is wrong by leaf.
+    /// Verifies messages, and the signatures that were not verified before; a verdict for each, in the same order.
     async fn verify(
         &self,
-        transactions: Vec<(Arc<SignedTransaction>, Option<Arc<SealedMessage>>)>,
+        offers: &[Offer],
         rules: Arc<raclette_chain::rules::Rules>,
-    ) -> Result<std::collections::HashMap<raclette_chain::hash::LeafHash, NodeError>, NodeError> {
-        if transactions.is_empty() {
-            return Ok(std::collections::HashMap::new());
+    ) -> Result<Vec<Result<(), NodeError>>, NodeError> {
+        let mut open = Vec::new();
+        for (position, offer) in offers.iter().enumerate() {
+            let known = self.verified.contains(&offer.transaction.leaf());
+            // A signature says nothing about the message that happens to come along this time.
+            if !known || offer.message.is_some() {
+                open.push((position, Arc::clone(&offer.transaction), offer.message.clone(), known));
+            }
+        }
+        let mut verdicts = vec![Ok(()); offers.len()];
+        if open.is_empty() {
+            return Ok(verdicts);
         }
         let permit = Arc::clone(&self.verifying).acquire_owned().await.map_err(|_| NodeError::ShuttingDown)?;
         let work = move || {
             let _permit = permit;
-            let judge = |transaction: &SignedTransaction, message: Option<&SealedMessage>| {
+            let judge = |transaction: &SignedTransaction, message: Option<&SealedMessage>, known: bool| {
                 if let Some(message) = message {
                     check_message(transaction, message, &rules)?;
                 }
-                transaction.verify(&rules.network).map_err(TransactionError::Signature)
+                if known { Ok(()) } else { transaction.verify(&rules.network).map_err(TransactionError::Signature) }
             };
-            transactions
-                .into_iter()
-                .map(|(transaction, message)| (transaction.leaf(), judge(&transaction, message.as_deref())))
+            open.into_iter()
+                .map(|(position, transaction, message, known)| {
+                    (position, transaction.leaf(), judge(&transaction, message.as_deref(), known))
+                })
                 .collect::<Vec<_>>()
         };
-        let verdicts = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?;
-        let (good, bad): (Vec<_>, Vec<_>) = verdicts.into_iter().partition(|(_, verdict)| verdict.is_ok());
-        self.verified.insert(good.into_iter().map(|(leaf, _)| leaf));
-        Ok(bad.into_iter().filter_map(|(leaf, verdict)| verdict.err().map(|error| (leaf, error.into()))).collect())
+        let judged = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?;
+        self.verified.insert(judged.iter().filter(|(_, _, verdict)| verdict.is_ok()).map(|(_, leaf, _)| *leaf));
+        for (position, _, verdict) in judged {
+            verdicts[position] = verdict.map_err(NodeError::from);
+        }
+        Ok(verdicts)
     }
 
     /// Takes a message that came without its transaction, if it is the one the transaction commits to.
