@@ -1,10 +1,10 @@
 //! The HTTP API: thin callers of the node.
 //!
-//! - For the network, open to everybody: [`status`], [`membership`], [`transactions`], [`chain`], [`blocks`] (with
-//!   [`compact`]), [`race`].
-//! - For the owner, behind a token: [`wallet`], [`mail`], [`mining`], [`queue`].
-//! - What they share: [`error`] (what goes wrong, as a problem), [`answers`] (what a route may answer), [`read`] (parts of
-//!   requests), [`health`] (what `/readyz` looks at).
+//! - For the network, open to everybody: `status`, `membership`, `transactions`, `chain`, `blocks` (with
+//!   `compact`), `race`.
+//! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`.
+//! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
+//!   requests), `health` (what `/readyz` looks at).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.

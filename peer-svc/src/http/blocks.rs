@@ -37,7 +37,7 @@ use crate::node::{BlockOutcome, NodeError, Origin, State as Chain};
 ///
 /// A compact one names its transactions by `leaves`; those that this peer's ledger lacks are named in the answer, and the
 /// sender repeats the request with them. A block that breaks a rule is refused with the rule's name in `rule`.
-#[utoipa::path(post, path = "/block", operation_id = "submitBlock", tag = "network", responses(
+#[utoipa::path(post, path = "/block", operation_id = "submit_block", tag = "network", params(Sender), responses(
     (status = 200, description = "What became of it", body = BlockAnswer),
     CommonProblems,
     SignedProblems,
@@ -117,7 +117,7 @@ async fn submit(
 /// Show a block, by its hash or by its height on the active branch; 0 is the genesis block.
 ///
 /// By its hash it is found on every branch. The sealed messages of its transactions are not in it.
-#[utoipa::path(get, path = "/block/{id}", operation_id = "getBlock", tag = "network",
+#[utoipa::path(get, path = "/block/{id}", operation_id = "get_block", tag = "network",
     params(("id" = String, Path, description = "64 hex digits: a hash; fewer decimal digits: a height",
         pattern = "^([0-9a-f]{64}|[0-9]{1,10})$", max_length = 64, example = "0")),
     responses((status = 200, description = "The block", body = BlockMessage), CommonProblems),

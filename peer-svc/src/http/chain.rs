@@ -30,7 +30,7 @@ const MOST_HASHES: usize = 64;
 #[into_params(parameter_in = Query)]
 pub(super) struct ChainQuery {
     /// The height of the first block.
-    #[param(nullable = false, minimum = 0, maximum = 4_294_967_295_u32, default = 0)]
+    #[param(nullable = false, format = Int64, minimum = 0, maximum = 4_294_967_295_u32, default = 0)]
     from: Option<u32>,
     /// How many blocks at most. A page also ends at about 4 MiB.
     #[param(nullable = false, minimum = 1, maximum = 100, default = 20)]
@@ -40,7 +40,7 @@ pub(super) struct ChainQuery {
 /// List whole blocks of the active branch, from low to high.
 ///
 /// The sealed messages of their transactions are not in them.
-#[utoipa::path(get, path = "/chain", operation_id = "listBlocks", tag = "network", params(ChainQuery), responses(
+#[utoipa::path(get, path = "/chain", operation_id = "list_blocks", tag = "network", params(ChainQuery), responses(
     (status = 200, description = "A page of the chain", body = ChainPage),
     CommonProblems,
 ))]
@@ -77,7 +77,7 @@ pub(super) struct HeadersQuery {
     #[param(nullable = false, pattern = "^[0-9a-f]{64}(,[0-9a-f]{64}){0,63}$", max_length = 4159)]
     after: Option<String>,
     /// The height of the first header, instead of `after`.
-    #[param(nullable = false, minimum = 0, maximum = 4_294_967_295_u32)]
+    #[param(nullable = false, format = Int64, minimum = 0, maximum = 4_294_967_295_u32)]
     from: Option<u32>,
     /// How many at most.
     #[param(nullable = false, minimum = 1, maximum = 2000, default = 2000)]
@@ -87,7 +87,7 @@ pub(super) struct HeadersQuery {
 /// List headers of the active branch, from low to high.
 ///
 /// A newcomer reads these first, and checks their work before it asks for any block.
-#[utoipa::path(get, path = "/chain/headers", operation_id = "listHeaders", tag = "network", params(HeadersQuery), responses(
+#[utoipa::path(get, path = "/chain/headers", operation_id = "list_headers", tag = "network", params(HeadersQuery), responses(
     (status = 200, description = "A page of headers", body = HeadersPage),
     CommonProblems,
 ))]
@@ -119,7 +119,7 @@ fn behind(state: &Chain, after: &str) -> Result<u32, Problem> {
 }
 
 /// Tell what an account has: after the tip, and what pending transactions will change.
-#[utoipa::path(get, path = "/accounts/{address}", operation_id = "getAccount", tag = "network",
+#[utoipa::path(get, path = "/accounts/{address}", operation_id = "get_account", tag = "network",
     params(("address" = inline(raclette_api::schema::Address), Path, description = "The account's address")),
     responses((status = 200, description = "The account", body = AccountMessage), CommonProblems),
 )]

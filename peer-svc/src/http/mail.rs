@@ -26,7 +26,7 @@ pub(super) struct MailQuery {
 }
 
 /// List what the owner sent and received, opened, the newest first.
-#[utoipa::path(get, path = "/messages", operation_id = "listMessages", tag = "owner", params(MailQuery), responses(
+#[utoipa::path(get, path = "/messages", operation_id = "list_messages", tag = "owner", params(MailQuery), responses(
     (status = 200, description = "A page of the mail", body = MessagePage),
     CommonProblems,
 ))]

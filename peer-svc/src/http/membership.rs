@@ -37,7 +37,7 @@ pub(super) struct PeersQuery {
 /// List the other members that this peer knows, in the order of their names.
 ///
 /// Those that are offline have no connection details; one can send to them all the same.
-#[utoipa::path(get, path = "/peers", operation_id = "listPeers", tag = "network", params(PeersQuery), responses(
+#[utoipa::path(get, path = "/peers", operation_id = "list_peers", tag = "network", params(PeersQuery), responses(
     (status = 200, description = "A page of the list", body = PeerPage),
     CommonProblems,
 ))]
@@ -58,7 +58,7 @@ pub(super) async fn list_peers(
 ///
 /// It must be signed by the tracker that this peer registered with. Each change counts only if it is newer than what is
 /// known.
-#[utoipa::path(post, path = "/peers", operation_id = "takeNotice", tag = "network", responses(
+#[utoipa::path(post, path = "/peers", operation_id = "take_notice", tag = "network", responses(
     (status = 200, description = "The notice is stored", body = NoticeAck),
     CommonProblems,
     SignedProblems,

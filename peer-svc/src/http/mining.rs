@@ -24,8 +24,8 @@ const ENDING: Duration = Duration::from_secs(2);
 ///
 /// The search runs by itself: follow it at `Location`. With `Prefer: wait=30` the answer waits for its outcome, and is 200
 /// with the finished job if there is one by then. A peer runs one job at a time.
-#[utoipa::path(post, path = "/mine", operation_id = "startMining", tag = "owner", params(PreferWait),
-    request_body(content = MineRequest, description = "How to mine; may be absent as a whole"),
+#[utoipa::path(post, path = "/mine", operation_id = "start_mining", tag = "owner", params(PreferWait),
+    request_body(content = Option<MineRequest>, description = "How to mine; may be absent as a whole"),
     responses(
         (status = 202, description = "The search goes on", body = MiningJob, headers(
             ("Location" = String, description = "Where to follow it"),
@@ -58,7 +58,7 @@ fn order(request: MineRequest) -> Order {
 }
 
 /// Show a mining job. The last 100 are remembered until the peer stops.
-#[utoipa::path(get, path = "/mine/{id}", operation_id = "getMiningJob", tag = "owner",
+#[utoipa::path(get, path = "/mine/{id}", operation_id = "get_mining_job", tag = "owner",
     params(("id" = String, Path, description = "The job's id", max_length = 64)),
     responses((status = 200, description = "The job", body = MiningJob), CommonProblems),
 )]
@@ -68,7 +68,7 @@ pub(super) async fn get_mining_job(State(app): State<App>, Path(id): Path<String
 }
 
 /// Cancel a mining job; one that has ended stays as it is.
-#[utoipa::path(delete, path = "/mine/{id}", operation_id = "cancelMiningJob", tag = "owner",
+#[utoipa::path(delete, path = "/mine/{id}", operation_id = "cancel_mining_job", tag = "owner",
     params(("id" = String, Path, description = "The job's id", max_length = 64)),
     responses((status = 200, description = "The job as it is now", body = MiningJob), CommonProblems),
 )]

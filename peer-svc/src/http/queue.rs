@@ -48,7 +48,7 @@ pub(super) struct QueueQuery {
 }
 
 /// List requests that have not arrived yet, the oldest first.
-#[utoipa::path(get, path = "/queue", operation_id = "listQueue", tag = "owner", params(QueueQuery), responses(
+#[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "owner", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
     CommonProblems,
 ))]
@@ -110,7 +110,7 @@ fn entry(row: Row, queue: &QueueHandle) -> QueueEntry {
 }
 
 /// Try a waiting or refused request again, now.
-#[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retryQueued", tag = "owner",
+#[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retry_queued", tag = "owner",
     params(("id" = inline(raclette_api::schema::Counter), Path, description = "The request's id in the queue")),
     responses((status = 204, description = "It is due now"), CommonProblems),
 )]
@@ -120,7 +120,7 @@ pub(super) async fn retry_queued(State(app): State<App>, Path(id): Path<u64>) ->
 }
 
 /// Give up a request: it is deleted and never arrives.
-#[utoipa::path(delete, path = "/queue/{id}", operation_id = "discardQueued", tag = "owner",
+#[utoipa::path(delete, path = "/queue/{id}", operation_id = "discard_queued", tag = "owner",
     params(("id" = inline(raclette_api::schema::Counter), Path, description = "The request's id in the queue")),
     responses((status = 204, description = "It is deleted"), CommonProblems),
 )]

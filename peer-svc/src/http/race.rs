@@ -18,7 +18,7 @@ use crate::{miner::Verdict, node::State as Chain};
 ///
 /// If the header is right and would win, this peer's own mining pauses until the block comes, for at most five seconds. A
 /// member whose block never comes is not believed for ten minutes.
-#[utoipa::path(post, path = "/mining-complete", operation_id = "takeMiningComplete", tag = "network", responses(
+#[utoipa::path(post, path = "/mining-complete", operation_id = "take_mining_complete", tag = "network", responses(
     (status = 200, description = "What this peer makes of it", body = MiningCompleteAnswer),
     CommonProblems,
     SignedProblems,

@@ -7,10 +7,17 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
-use raclette_api::FROM_HEADER;
+use raclette_api::{FROM_HEADER, schema};
 use raclette_chain::address::Address;
 use raclette_service::{extract::Json, problem::Problem};
 use serde::de::DeserializeOwned;
+use utoipa::{
+    IntoParams, PartialSchema as _,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 
 use super::{App, error::parameter};
 use crate::node::Origin;
@@ -19,6 +26,21 @@ use crate::node::Origin;
 /// and need not be sent it again, and proves nothing.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender(pub(super) Origin);
+
+/// For `#[utoipa::path(params(Sender))]`.
+impl IntoParams for Sender {
+    fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let header = ParameterBuilder::new()
+            .name("Raclette-From")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::False)
+            .description(Some(
+                "The address of the member that sends this, so that it is not sent it back. A hint, not a proof",
+            ))
+            .schema(Some(schema::Address::schema()));
+        vec![header.build()]
+    }
+}
 
 impl FromRequestParts<App> for Sender {
     type Rejection = Infallible;
@@ -31,7 +53,7 @@ impl FromRequestParts<App> for Sender {
     }
 }
 
-/// A JSON body that may be absent, which means that all its members are.
+/// A JSON body that may be absent, or `null`, which means that all its members are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OptionalJson<T>(pub(super) T);
 
@@ -46,7 +68,8 @@ where
         if request.body().is_end_stream() {
             return Ok(Self(T::default()));
         }
-        Json::from_request(request, state).await.map(|Json(value)| Self(value))
+        let Json(value) = Json::<Option<T>>::from_request(request, state).await?;
+        Ok(Self(value.unwrap_or_default()))
     }
 }
 

@@ -22,7 +22,7 @@ use super::{App, elsewhere};
 /// Tell who this peer is and how it is doing.
 ///
 /// It answers from the first moment; network and tip are absent until there is a genesis block.
-#[utoipa::path(get, path = "/status", operation_id = "getStatus", tag = "network", responses(
+#[utoipa::path(get, path = "/status", operation_id = "get_status", tag = "network", responses(
     (status = 200, description = "How it is doing", body = StatusMessage),
     CommonProblems,
 ))]
@@ -77,7 +77,7 @@ pub(super) struct Challenge {
 /// Prove that this peer lives here: sign a number that the caller has chosen.
 ///
 /// The tracker asks this before it believes an address in a registration, and to see whether the peer lives.
-#[utoipa::path(get, path = "/challenge", operation_id = "answerChallenge", tag = "network", params(Challenge), responses(
+#[utoipa::path(get, path = "/challenge", operation_id = "answer_challenge", tag = "network", params(Challenge), responses(
     (status = 200, description = "The proof", body = ChallengeAnswer),
     CommonProblems,
 ))]

@@ -25,8 +25,8 @@ use raclette_service::{
     extract::{Json, Path, Query},
     problem::{Code, CommonProblems, Problem},
 };
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
     App,
@@ -40,7 +40,7 @@ use crate::node::{Incoming, NodeError, Origin, State as Chain, TransactionOutcom
 ///
 /// One gets an answer of its own: 201 if it is new, 200 if it was there. An array gets 200 with a result for each, in the
 /// same order; those that are refused do not keep the others out. Sending one again does no harm.
-#[utoipa::path(post, path = "/tx", operation_id = "submitTransactions", tag = "network", responses(
+#[utoipa::path(post, path = "/tx", operation_id = "submit_transactions", tag = "network", params(Sender), responses(
     (status = 201, description = "It is new, and pending now", body = SubmitAnswer,
         headers(("Location" = String, description = "Where to see what becomes of it"))),
     (status = 200, description = "It was there; or, for an array, a result for each", body = inline(Submitted)),
@@ -54,13 +54,16 @@ pub(super) async fn submit_transactions(
 ) -> Result<Response, Problem> {
     match submission {
         Submission::One(message) => submit_one(&app, origin, *message).await,
-        Submission::Many(messages) => Ok(Json(submit_many(&app, origin, messages).await?).into_response()),
+        Submission::Many(messages) => {
+            let results = submit_many(&app, origin, messages).await?;
+            Ok(Json(Submitted::Many(results)).into_response())
+        }
     }
 }
 
 /// What 200 answers to `POST /tx`.
-#[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "only described, never made")]
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
 pub(super) enum Submitted {
     /// The answer to one transaction.
     #[schema(title = "One")]
@@ -75,7 +78,7 @@ async fn submit_one(app: &App, origin: Origin, message: TransactionMessage) -> R
     let incoming = elsewhere(move || decode(&message, &network)).await??;
     let id = incoming.transaction.id();
     let outcome = app.node.submit(vec![incoming], origin).await?.pop().unwrap_or(Err(NodeError::ShuttingDown))?;
-    let answer = Json(SubmitAnswer { id: id.to_string(), status: status_of(outcome) });
+    let answer = Json(Submitted::One(SubmitAnswer { id: id.to_string(), status: status_of(outcome) }));
     Ok(match outcome {
         TransactionOutcome::Accepted => {
             (StatusCode::CREATED, [(LOCATION, format!("/tx/{id}"))], answer).into_response()
@@ -133,7 +136,7 @@ fn essence(problem: &Problem) -> SubmitProblem {
 /// Tell what became of a transaction.
 ///
 /// `signed_bytes` is what its sender signed, so that other programs can verify the signature.
-#[utoipa::path(get, path = "/tx/{id}", operation_id = "getTransaction", tag = "network",
+#[utoipa::path(get, path = "/tx/{id}", operation_id = "get_transaction", tag = "network",
     params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
     responses((status = 200, description = "The transaction and where it is", body = TransactionStatus), CommonProblems),
 )]
@@ -184,7 +187,7 @@ fn transaction_status(
 }
 
 /// Give the sealed message of a transaction: a JWE that its sender and its recipient can open.
-#[utoipa::path(get, path = "/tx/{id}/message", operation_id = "getSealedMessage", tag = "network",
+#[utoipa::path(get, path = "/tx/{id}/message", operation_id = "get_sealed_message", tag = "network",
     params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
     responses((status = 200, description = "The sealed message", body = SealedMessageJson), CommonProblems),
 )]
@@ -222,7 +225,7 @@ pub(super) struct LedgerQuery {
 /// List the transactions that wait for a block, by their ids.
 ///
 /// Their sealed messages are not among them: see `GET /tx/{id}/message`.
-#[utoipa::path(get, path = "/ledger", operation_id = "listLedger", tag = "network", params(LedgerQuery), responses(
+#[utoipa::path(get, path = "/ledger", operation_id = "list_ledger", tag = "network", params(LedgerQuery), responses(
     (status = 200, description = "A page of the ledger", body = LedgerPage),
     CommonProblems,
 ))]

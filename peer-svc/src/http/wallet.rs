@@ -20,7 +20,7 @@ use super::{App, Curl, answers::StateProblems};
 use crate::node::{Event, Node};
 
 /// Show what the owner has.
-#[utoipa::path(get, path = "/wallet", operation_id = "getWallet", tag = "owner", responses(
+#[utoipa::path(get, path = "/wallet", operation_id = "get_wallet", tag = "owner", responses(
     (status = 200, description = "The owner's account", body = Wallet),
     CommonProblems,
 ))]

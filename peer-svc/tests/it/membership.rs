@@ -1,0 +1,82 @@
+//! The tracker's notices, and the list of members.
+
+use raclette_api::notice::ChangeKind;
+use raclette_chain::{
+    hash::NetworkId,
+    testing::{BOB_PEM, CAROL_PEM, key},
+};
+use serde_json::json;
+
+use crate::peer::{EASY, Peer, change, notice, tracker};
+
+#[tokio::test]
+async fn members_come_go_and_return() {
+    let (alice, bob) = (Peer::alice(EASY).await, Peer::bob(EASY).await);
+    assert_eq!(alice.hears_of(&bob, ChangeKind::Online, 1).await, json!({"applied": 1, "stale": 0}));
+    let page = alice.get("/peers").await.ok();
+    assert_eq!((&page["peers"][0]["name"], &page["membership_version"]), (&json!("bob"), &json!(1)));
+    assert_eq!(page["peers"][0]["registration"]["port"], 7702);
+    assert_eq!(alice.get("/status").await.ok()["peers"], json!({"online": 1, "offline": 0}));
+
+    alice.hears_of(&bob, ChangeKind::Offline, 2).await;
+    let gone = &alice.get("/peers").await.ok()["peers"][0];
+    assert!(gone["state"] == "offline" && gone.get("registration").is_none(), "the connection details are deleted");
+    assert_eq!(alice.get("/status").await.ok()["peers"], json!({"online": 0, "offline": 1}));
+    assert_eq!(alice.hears_of(&bob, ChangeKind::Online, 1).await, json!({"applied": 0, "stale": 1}));
+    assert_eq!(alice.hears_of(&bob, ChangeKind::Online, 3).await, json!({"applied": 1, "stale": 0}));
+    assert_eq!(alice.get("/peers?state=online").await.ok()["peers"][0]["name"], "bob");
+    assert_eq!(alice.get("/peers?state=offline").await.ok()["peers"], json!([]));
+}
+
+#[tokio::test]
+async fn only_the_tracker_is_believed() {
+    let (alice, bob) = (Peer::alice(EASY).await, Peer::bob(EASY).await);
+    let online = || vec![change(&bob, ChangeKind::Online, 1)];
+    let forged = notice(&alice.network(), online(), &key(CAROL_PEM));
+    alice.post("/peers", &forged).await.expect(403, Some("bad_signature"));
+    let mut changed = notice(&alice.network(), online(), &tracker());
+    changed["changes"][0]["version"] = json!(9);
+    alice.post("/peers", &changed).await.expect(403, Some("bad_signature"));
+    let elsewhere = notice(&NetworkId::from_bytes([7; 32]), online(), &tracker());
+    alice.post("/peers", &elsewhere).await.expect(409, Some("wrong_network"));
+    assert_eq!(alice.get("/peers").await.ok()["peers"], json!([]));
+    assert!(!alice.status.tracker_status().reachable);
+
+    let early = notice(&NetworkId::ZERO, online(), &tracker());
+    assert_eq!(alice.post("/peers", &early).await.ok()["applied"], 1, "a notice from before the genesis block is good");
+    assert!(alice.status.tracker_status().reachable);
+}
+
+#[tokio::test]
+async fn a_peer_without_a_network_takes_its_trackers_word() {
+    let bob = Peer::bob(EASY).await;
+    let newcomer = Peer::newcomer("carol", key(CAROL_PEM)).await;
+    let online = notice(&bob.network(), vec![change(&bob, ChangeKind::Online, 1)], &tracker());
+    assert_eq!(newcomer.post("/peers", &online).await.ok()["applied"], 1);
+}
+
+#[tokio::test]
+async fn the_list_comes_in_pages_by_name() {
+    let alice = Peer::alice(EASY).await;
+    let bob = Peer::bob(EASY).await;
+    let carol = Peer::newcomer("carol", key(CAROL_PEM)).await;
+    carol.node.found(crate::peer::genesis(EASY)).await.unwrap();
+    alice.hears_of(&carol, ChangeKind::Online, 1).await;
+    alice.hears_of(&bob, ChangeKind::Online, 2).await;
+    let page = alice.get("/peers?limit=1").await.ok();
+    assert_eq!((&page["peers"][0]["name"], &page["next_cursor"]), (&json!("bob"), &json!("bob")));
+    let page = alice.get("/peers?limit=1&cursor=bob").await.ok();
+    assert_eq!((&page["peers"][0]["name"], page.get("next_cursor")), (&json!("carol"), None));
+    for query in ["limit=0", "limit=1001", "cursor=BOB", "state=happy"] {
+        alice.get(&format!("/peers?{query}")).await.expect(400, Some("invalid_parameter"));
+    }
+}
+
+#[tokio::test]
+async fn news_about_the_peer_itself_changes_nothing() {
+    let alice = Peer::alice(EASY).await;
+    let twin = Peer::newcomer("alice", key(BOB_PEM)).await;
+    drop(twin);
+    alice.hears_of(&alice, ChangeKind::Offline, 1).await;
+    assert_eq!(alice.get("/peers").await.ok()["peers"], json!([]));
+}

@@ -1,0 +1,63 @@
+//! The queue of what has not arrived, as its owner sees it.
+
+use raclette_api::notice::ChangeKind;
+use raclette_chain::time::Timestamp;
+use raclette_service::queue::QueueChange;
+use serde_json::json;
+
+use crate::peer::{EASY, Peer};
+
+/// Alice, who has sent bob something that cannot be delivered.
+async fn waiting() -> (Peer, u64) {
+    let (alice, bob) = (Peer::alice(EASY).await, Peer::bob(EASY).await);
+    alice.hears_of(&bob, ChangeKind::Online, 1).await;
+    alice.hears_of(&bob, ChangeKind::Offline, 2).await;
+    let sent = alice.send(json!({"to": "bob", "message": "wait for me"})).await;
+    let page = alice.own_get("/queue").await.ok();
+    assert_eq!(page["counts"], json!({"waiting": 1, "dead": 0}));
+    let entry = &page["entries"][0];
+    assert_eq!((&entry["destination_name"], &entry["state"]), (&json!("bob"), &json!("waiting")));
+    assert_eq!((&entry["kind"], &entry["subject"]), (&json!("delivery"), &sent["transaction"]["id"]));
+    (alice, entry["id"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn what_waits_can_be_found_by_destination_and_state() {
+    let (alice, _) = waiting().await;
+    for (query, found) in [("state=waiting", 1), ("state=dead", 0), ("destination=bob", 1), ("limit=1", 1)] {
+        let page = alice.own_get(&format!("/queue?{query}")).await.ok();
+        assert_eq!(page["entries"].as_array().unwrap().len(), found, "{query}");
+    }
+    let bob = alice.own_get("/queue").await.ok()["entries"][0]["destination"].as_str().unwrap().to_owned();
+    assert_eq!(alice.own_get(&format!("/queue?destination={bob}")).await.ok()["entries"][0]["attempts"], 0);
+    assert_eq!(alice.own_get(&format!("/queue?destination={}", alice.address())).await.ok()["entries"], json!([]));
+    alice.own_get("/queue?destination=nobody").await.expect(404, Some("unknown_peer"));
+    for query in ["destination=X", "state=sent", "limit=0", "cursor=x"] {
+        alice.own_get(&format!("/queue?{query}")).await.expect(400, Some("invalid_parameter"));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_can_be_tried_again_by_hand() {
+    let (alice, id) = waiting().await;
+    let row = i64::try_from(id).unwrap();
+    let bury = QueueChange::Bury { id: row, version: 1, error: String::from("422 invalid_body") };
+    alice.node.change_queue(vec![bury]).await.unwrap();
+    let page = alice.own_get("/queue?state=dead").await.ok();
+    assert_eq!((&page["counts"]["dead"], &page["entries"][0]["last_error"]), (&json!(1), &json!("422 invalid_body")));
+    alice.own_post(&format!("/queue/{id}/retry"), &json!({})).await.expect(204, None);
+    let entry = alice.own_get("/queue").await.ok()["entries"][0].clone();
+    assert_eq!(entry["state"], "waiting");
+    let now = Timestamp::new(raclette_service::clock::now_ms()).unwrap();
+    assert!(entry["next_try"].as_u64().unwrap() <= now.milliseconds(), "it is due");
+}
+
+#[tokio::test]
+async fn a_request_can_be_given_up_once() {
+    let (alice, id) = waiting().await;
+    alice.own_delete(&format!("/queue/{id}")).await.expect(204, None);
+    assert_eq!(alice.own_get("/queue").await.ok()["entries"], json!([]));
+    alice.own_delete(&format!("/queue/{id}")).await.expect(404, Some("not_found"));
+    alice.own_post(&format!("/queue/{id}/retry"), &json!({})).await.expect(404, Some("not_found"));
+    alice.own_delete("/queue/x").await.expect(400, Some("invalid_parameter"));
+}
