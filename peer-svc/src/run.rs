@@ -22,6 +22,7 @@ use raclette_service::{
     tasks::Tasks,
 };
 use tokio::{net::TcpListener, sync::oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Config,
@@ -141,6 +142,8 @@ pub async fn run_and_tell(
         (host.clone(), listening.port()),
         config.tracker_interval,
     ));
+    // Whoever waits for an outcome is answered before the server's deadline for its last requests.
+    let waiting = CancellationToken::new();
     let app = App::from(Parts {
         node: Arc::clone(&node),
         miner,
@@ -148,7 +151,7 @@ pub async fn run_and_tell(
         queue: queue.clone(),
         gate,
         curl: Curl { url: base_url(&host, listening.port()), token: config.access.curl_option(&directory) },
-        stopping: running.stopping(),
+        stopping: waiting.clone(),
     });
     let (router, _) = http::router(app);
     let router = layers::wrap(
@@ -162,6 +165,10 @@ pub async fn run_and_tell(
         // A starter that has gone away needs no word.
         let _ = started.send(Started { listening, address: owner });
     }
+    let shutdown = async {
+        shutdown.await;
+        waiting.cancel();
+    };
     server::serve(listener, router, config.limits.server(), shutdown).await;
 
     membership.leave().await;

@@ -49,6 +49,21 @@ async fn there_is_one_job_at_a_time_and_it_can_be_cancelled() {
     alice.own_delete("/mine/0").await.expect(404, Some("unknown_job"));
 }
 
+#[tokio::test]
+async fn nobody_is_kept_waiting_when_the_peer_stops() {
+    let alice = Peer::alice(HARD).await;
+    let request = with_json(by_owner("POST", "/mine").header("prefer", "wait=30"), &json!({"threads": 1}));
+    let started = std::time::Instant::now();
+    let stop = async {
+        eventually("the job runs", || async { (alice.get("/status").await.ok()["mining"] == true).then_some(()) })
+            .await;
+        alice.stopping.cancel();
+    };
+    let (answer, ()) = tokio::join!(alice.call(request), stop);
+    assert_eq!(answer.expect(202, None).body["state"], "searching");
+    assert!(started.elapsed() < std::time::Duration::from_secs(20));
+}
+
 /// The word of `miner` that it has found the block at this height.
 async fn word(miner: &Peer, height: u32) -> Value {
     let page = miner.get(&format!("/chain/headers?from={height}&limit=1")).await.ok();

@@ -14,10 +14,9 @@ use peer_svc::{
     status::Status,
     store,
 };
-use raclette_api::notice::NoticeChange;
 use raclette_api::{
     membership::{NewRegistration, Registration},
-    notice::{ChangeKind, Notice},
+    notice::{ChangeKind, Notice, NoticeChange},
 };
 use raclette_chain::{
     address::Address,
@@ -37,6 +36,7 @@ use raclette_service::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
 
@@ -63,6 +63,8 @@ pub(crate) fn tracker() -> PrivateKey {
 pub(crate) struct Peer {
     pub(crate) node: Arc<Node>,
     pub(crate) status: Arc<Status>,
+    /// Cancelled when the peer stops.
+    pub(crate) stopping: CancellationToken,
     pub(crate) openapi: OpenApi,
     router: Router,
     _directory: TempDir,
@@ -108,22 +110,22 @@ impl Peer {
         let identity = Identity { name: name.to_owned(), key: Arc::new(key) };
         let (node, ends) = Node::new(identity, readers, None, Members::restored(owner, &[]));
         tokio::spawn(writer::run(ends, connection, owner, std::future::pending()));
-        let tasks = Tasks::new();
         let tracker_key = Some(tracker().public().clone());
         let status = Arc::new(Status::new(String::from("http://127.0.0.1:7700"), tracker_key, None, 1));
+        let stopping = CancellationToken::new();
         let app = App::from(Parts {
             node: Arc::clone(&node),
-            miner: Arc::new(Miner::new(Arc::clone(&node), tasks.clone())),
+            miner: Arc::new(Miner::new(Arc::clone(&node), Tasks::new())),
             status: Arc::clone(&status),
             queue: QueueHandle::new(),
             gate: OwnerGate::new(TOKEN.parse().unwrap(), "the token is in FILE"),
             curl: Curl { url: String::from("http://127.0.0.1:7701"), token: String::from("-H TOKEN") },
-            stopping: tasks.stopping(),
+            stopping: stopping.clone(),
         });
         let (router, openapi) = http::router(app);
         let hosts = HostAllowList::default();
         let router = layers::wrap(router, Shared { address: owner.to_string(), hosts, body_limit: 65_536 });
-        Self { node, status, openapi, router, _directory: directory }
+        Self { node, status, stopping, openapi, router, _directory: directory }
     }
 
     /// Alice, in a network whose blocks take 2^`bits` attempts.
