@@ -3,7 +3,7 @@
 use raclette_api::notice::ChangeKind;
 use raclette_chain::{
     hash::NetworkId,
-    testing::{BOB_PEM, CAROL_PEM, key},
+    testing::{CAROL_PEM, key},
 };
 use serde_json::json;
 
@@ -75,8 +75,6 @@ async fn the_list_comes_in_pages_by_name() {
 #[tokio::test]
 async fn news_about_the_peer_itself_changes_nothing() {
     let alice = Peer::alice(EASY).await;
-    let twin = Peer::newcomer("alice", key(BOB_PEM)).await;
-    drop(twin);
     alice.hears_of(&alice, ChangeKind::Offline, 1).await;
     assert_eq!(alice.get("/peers").await.ok()["peers"], json!([]));
 }
