@@ -1,7 +1,13 @@
 //! Anti-entropy: compares chain and ledger with other members, and fetches what is missing. This heals everything that
 //! relay and queue did not bring.
 
-use std::{sync::Arc, time::Duration, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use raclette_api::{
     ApiError,
@@ -30,6 +36,9 @@ const HEADERS: usize = 2_000;
 const BLOCKS: usize = 100;
 /// How often progress is logged.
 const PROGRESS: Duration = Duration::from_secs(2);
+/// How many rounds at the start may find nobody who answers, and how far they are apart.
+const PATIENCE: u32 = 5;
+const SOON: Duration = Duration::from_millis(300);
 /// How many members are compared with in a round.
 const COMPARED: usize = 8;
 
@@ -57,13 +66,15 @@ pub struct Sync {
     net: Net,
     status: Arc<Status>,
     period: Duration,
+    /// How many rounds at the start found nobody who answers.
+    unanswered: AtomicU32,
 }
 
 impl Sync {
     /// Compares every `period`.
     #[must_use]
     pub fn new(node: Arc<Node>, net: Net, status: Arc<Status>, period: Duration) -> Self {
-        Self { node, net, status, period }
+        Self { node, net, status, period, unanswered: AtomicU32::new(0) }
     }
 
     /// One round; returns after how long to do the next.
@@ -71,9 +82,13 @@ impl Sync {
         let Ok(state) = self.node.state() else { return Duration::from_millis(200) };
         let known = self.node.members().online();
         let mut answers = self.ask_around(&known).await;
-        if answers.is_empty() && !known.is_empty() && self.status.sync_status().state == SyncState::Starting {
-            tracing::warn!(members = known.len(), "no member answers yet; the history cannot be compared");
-            return Duration::from_secs(1);
+        let starting = self.status.sync_status().state == SyncState::Starting;
+        if answers.is_empty() && !known.is_empty() && starting {
+            // They may all be gone; then there is nobody to be behind of.
+            if self.unanswered.fetch_add(1, Ordering::Relaxed) < PATIENCE {
+                return SOON;
+            }
+            tracing::warn!(members = known.len(), "no member answers; the history cannot be compared");
         }
         answers.sort_by(|(_, left), (_, right)| right.work.cmp(&left.work).then(left.hash.cmp(&right.hash)));
         for (member, tip) in &answers {
