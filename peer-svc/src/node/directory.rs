@@ -53,9 +53,11 @@ impl Members {
 
     /// Takes news in, each only if it is newer than what is known.
     pub fn apply(&self, news: impl IntoIterator<Item = News>) -> Changed {
+        // Run out before the lock is taken: what makes the news may ask this very directory.
+        let news: Vec<_> = news.into_iter().filter(|news| news.address() != self.owner).collect();
         let mut directory = self.directory();
         let mut changed = Changed::default();
-        for news in news.into_iter().filter(|news| news.address() != self.owner) {
+        for news in news {
             match directory.apply(news) {
                 Outcome::Stale => changed.stale += 1,
                 Outcome::Applied { peer, returned, .. } => {
