@@ -6,9 +6,10 @@ use crate::kit::{Network, until};
 #[tokio::test(flavor = "multi_thread")]
 async fn two_halves_that_mined_apart_agree_after_they_meet() {
     let mut network = Network::of(&["alice", "bob", "carol", "dave"]).await;
-    network.peer("alice").mine().await;
-    network.peer("bob").mine().await;
-    network.agreement().await;
+    for name in ["alice", "bob"] {
+        network.peer(name).mine().await;
+        network.agreement().await;
+    }
 
     // Half one alone: two blocks, with a payment and a message.
     for name in ["bob", "dave"] {

@@ -2,10 +2,8 @@
 //! block.
 
 use raclette_api::membership::PeerState;
-use raclette_service::client::SendError;
-use serde::de::IgnoredAny;
 
-use crate::kit::{Network, SOON, Settings, eventually, http, until};
+use crate::kit::{Network, SOON, Settings, eventually, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_peers_that_register_at_once_share_one_genesis() {
@@ -58,17 +56,8 @@ async fn a_name_belongs_to_the_first_key_that_took_it() {
     // Carol's key, alice's name.
     let impostor = network.add("carol");
     impostor.replace_argument("--name", "alice");
-    impostor.start().await;
-    let port = impostor.port;
-
-    let refusal = eventually("the impostor says why it cannot join", SOON, async || {
-        match http::get::<IgnoredAny>(port, "/readyz", None).await {
-            Err(SendError::Refused { detail, .. }) if detail.contains("name") => Some(detail),
-            Ok(_) | Err(_) => None,
-        }
-    })
-    .await;
-    assert!(refusal.contains("alice"), "{refusal}");
+    impostor.start_process();
+    until("the impostor says why it cannot join", async || network.peer("carol").log().contains("name_taken")).await;
     let records = network.records().await;
     assert_eq!(records.len(), 2);
     assert!(records.iter().any(|record| record.name == "alice" && record.address == alice));

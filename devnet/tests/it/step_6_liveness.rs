@@ -12,11 +12,13 @@ async fn knows(network: &Network, who: &str, whom: &str, state: PeerState) -> Pe
     .await
 }
 
-/// A network of three in which bob is a process of its own.
-async fn network_with_bob_as_a_process() -> Network {
+/// A network of three in which bob is a process of its own, and asks the tracker so often.
+async fn network_with_bob_as_a_process(tracker_interval: &str) -> Network {
     let settings = Settings { call_timeout: "500ms", ..Settings::default() };
     let mut network = Network::with(settings, &["alice", "carol"]).await;
-    network.add("bob").start_process();
+    let bob = network.add("bob");
+    bob.replace_argument("--tracker-interval", tracker_interval);
+    bob.start_process();
     network.peer("bob").ready().await;
     network.everybody_knows_everybody().await;
     network
@@ -24,7 +26,7 @@ async fn network_with_bob_as_a_process() -> Network {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_details_of_a_killed_peer_are_deleted_and_are_back_when_it_returns() {
-    let mut network = network_with_bob_as_a_process().await;
+    let mut network = network_with_bob_as_a_process("300ms").await;
     network.peer_mut("bob").kill().await;
     for who in ["alice", "carol"] {
         let record = knows(&network, who, "bob", PeerState::Offline).await;
@@ -43,7 +45,8 @@ async fn connection_details_of_a_killed_peer_are_deleted_and_are_back_when_it_re
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_answers_again_is_announced_again_without_a_second_registration() {
-    let network = network_with_bob_as_a_process().await;
+    // Bob himself notices nothing.
+    let network = network_with_bob_as_a_process("1h").await;
     let bob = network.peer("bob");
     let epoch = bob.status().await.epoch;
     bob.suspend();

@@ -9,6 +9,7 @@ use tokio::{
     net::TcpListener,
     process::{Child, Command},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -132,20 +133,24 @@ impl Service {
         self.running.is_some()
     }
 
-    /// Stops it as SIGTERM does, and waits until it has.
+    /// Stops it as SIGTERM does, which must not take longer than five seconds.
     pub(crate) async fn stop(&mut self) {
-        match self.running.take() {
-            Some(Running::Task { stop, task }) => {
-                stop.cancel();
-                task.await.unwrap().unwrap();
+        let running = self.running.take().unwrap_or_else(|| panic!("{} does not run", self.name));
+        let stopping = async {
+            match running {
+                Running::Task { stop, task } => {
+                    stop.cancel();
+                    task.await.unwrap().unwrap();
+                }
+                Running::Process(mut child) => {
+                    signal(&child, Signal::TERM);
+                    let status = child.wait().await.unwrap();
+                    assert!(status.success(), "{} ended with {status}", self.name);
+                }
             }
-            Some(Running::Process(mut child)) => {
-                signal(&child, Signal::TERM);
-                let status = child.wait().await.unwrap();
-                assert!(status.success(), "{} ended with {status}", self.name);
-            }
-            None => panic!("{} does not run", self.name),
-        }
+        };
+        let stopped = timeout(Duration::from_secs(5), stopping).await;
+        assert!(stopped.is_ok(), "{} does not stop", self.name);
     }
 
     /// Ends its process with SIGKILL.
@@ -171,6 +176,11 @@ impl Service {
             Some(Running::Process(child)) => signal(child, which),
             Some(Running::Task { .. }) | None => panic!("{} is no process", self.name),
         }
+    }
+
+    /// What it has logged as a process of its own.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.directory.join("log.txt")).unwrap()
     }
 
     /// Its owner's token, as the value of an Authorization header.
