@@ -38,7 +38,7 @@ use crate::{
 /// The format of the data directory.
 const FORMAT: Format = Format { service: "peer", version: 1 };
 /// How long tasks may take to stop.
-const GRACE: Duration = Duration::from_secs(4);
+const GRACE: Duration = Duration::from_secs(3);
 /// The largest request body where a route says nothing else.
 const BODY_LIMIT: usize = 64 << 10;
 
@@ -171,8 +171,9 @@ pub async fn run_and_tell(
     };
     server::serve(listener, router, config.limits.server(), shutdown).await;
 
-    membership.leave().await;
+    // The tasks first: one of them would register again.
     running.shutdown(GRACE).await;
+    membership.leave().await;
     // Whoever still holds the node can no longer write; the file is brought into order.
     drop(stop_writer);
     writing.await.map_err(io::Error::other)??;
