@@ -1,4 +1,4 @@
-//! RSA identities: public keys and signatures ([`public`]), private keys ([`private`]).
+//! RSA identities: public keys and signatures, and private keys.
 //!
 //! A key has a modulus of exactly 2048, 3072 (default) or 4096 bits and the exponent 65537. `rsa` makes, encodes and
 //! decodes private keys and encrypts to public ones; `aws-lc-rs` signs, verifies and decrypts, several times as fast and
