@@ -64,12 +64,17 @@ impl Program {
 
     /// Waits until it has written this.
     async fn says(&self, text: &str) {
+        self.says_again(text, 1).await;
+    }
+
+    /// Waits until it has written this so many times.
+    async fn says_again(&self, text: &str, times: usize) {
         let found = tokio::time::timeout(SOON, async {
-            while !self.output().contains(text) {
+            while self.output().matches(text).count() < times {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         });
-        assert!(found.await.is_ok(), "it never said {text:?}:\n{}", self.output());
+        assert!(found.await.is_ok(), "it never said {text:?} {times} times:\n{}", self.output());
     }
 
     async fn types(&mut self, line: &str) {
@@ -168,7 +173,7 @@ async fn services_are_stopped_and_started_by_typing() {
     program.shell(&send).await;
 
     program.types("start bob").await;
-    program.says("bob        ready").await;
+    program.says_again("bob        ready", 2).await;
     let read = format!(
         "curl -sS -H \"Authorization: Bearer $(cat raclette-data/bob/token)\" http://127.0.0.1:{}/messages",
         program.base_port + 2
@@ -178,7 +183,7 @@ async fn services_are_stopped_and_started_by_typing() {
     program.types("kill carol").await;
     program.says("carol was killed").await;
     program.types("start carol").await;
-    program.says("carol      ready").await;
+    program.says_again("carol      ready", 2).await;
     program.types("stop nobody").await;
     program.says("there is no \"nobody\" here").await;
     program.types("dance").await;

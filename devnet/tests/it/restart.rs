@@ -28,7 +28,7 @@ async fn a_peer_that_stops_comes_back_with_everything() {
     bob.ready().await;
     let again = bob.status().await;
     assert_eq!((&again.tip, &again.ledger, &again.address), (&status.tip, &status.ledger, &status.address));
-    assert!(again.epoch > status.epoch);
+    until("bob has registered again", async || bob.status().await.epoch > status.epoch).await;
     assert_eq!((bob.wallet().await, bob.messages().await), (wallet, messages));
     network.everybody_knows_everybody().await;
 }
