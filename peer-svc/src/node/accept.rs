@@ -192,9 +192,11 @@ fn return_to_ledger(draft: &mut Draft, branch: &Branch) -> usize {
     for (block, _) in &branch.connected {
         for transaction in block.transactions() {
             if state.ledger.remove(&transaction.id()).is_some() {
+                // What was pending here is in the owner's mail since then.
                 draft.not_pending(transaction.id());
+            } else {
+                draft.mail(&Arc::new(transaction.clone()));
             }
-            draft.mail(&Arc::new(transaction.clone()));
         }
     }
     // Pending transactions first make way for what is confirmed now, or can no longer be paid.

@@ -58,9 +58,9 @@ pub struct SendRequest {
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Amount)]
     pub amount: Option<u64>,
-    /// The text, at most 4096 bytes in UTF-8; absent: none.
+    /// The text, 1 to 4096 bytes in UTF-8; absent: none.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 4096, example = "Here are 25 for the cheese.")]
+    #[schema(nullable = false, min_length = 1, max_length = 4096, example = "Here are 25 for the cheese.")]
     pub message: Option<String>,
     /// The fee for whoever mines it; absent: the network's lowest.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
@@ -105,8 +105,8 @@ impl TryFrom<SendRequest> for SendOrder {
                 });
             }
         };
-        if let Some(text) = request.message.as_ref().filter(|text| text.len() > MAX_TEXT_LENGTH) {
-            let expected = format_args!("at most {MAX_TEXT_LENGTH} bytes");
+        if let Some(text) = request.message.as_ref().filter(|text| text.is_empty() || text.len() > MAX_TEXT_LENGTH) {
+            let expected = format_args!("1 to {MAX_TEXT_LENGTH} bytes");
             return Err(ApiError::malformed("message", expected, format_args!("{} bytes", text.len())));
         }
         if request.amount.is_none() && request.message.is_none() {
@@ -198,7 +198,7 @@ pub struct MessageEntry {
     pub to_name: Option<String>,
     /// The text. Absent if there is none, or if it is unreadable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, max_length = 4096, example = "Here are 25 for the cheese.")]
+    #[schema(nullable = false, min_length = 1, max_length = 4096, example = "Here are 25 for the cheese.")]
     pub text: Option<String>,
     /// Whether there is a message that is not at hand or does not open with the owner's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -30,6 +30,7 @@ const LARGEST_BODY: usize = 64 * 1024;
                        `POST /register`, and makes the genesis block if it is told to.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
+    servers((url = "/", description = "The tracker that serves this document")),
     tags(
         (name = "network", description = "What the network is, and how it begins"),
         (name = "members", description = "Who belongs to it"),

@@ -50,7 +50,7 @@ pub(super) struct QueueQuery {
 /// Free a name.
 ///
 /// Only while its owner is offline or has left. The next who registers under it keeps it.
-#[utoipa::path(delete, path = "/names/{name}", tag = "operator",
+#[utoipa::path(delete, path = "/names/{name}", operation_id = "freeName", tag = "operator",
     params(("name" = String, Path, description = "The name", pattern = "^[a-z0-9][a-z0-9-]{0,31}$", example = "dave")),
     responses((status = 204, description = "The name is free"), NameProblems, CommonProblems))]
 pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
@@ -59,7 +59,7 @@ pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<St
 }
 
 /// List the requests that did not arrive yet.
-#[utoipa::path(get, path = "/queue", tag = "operator", params(QueueQuery), responses(
+#[utoipa::path(get, path = "/queue", operation_id = "listQueue", tag = "operator", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
     CommonProblems,
 ))]
@@ -75,7 +75,7 @@ pub(super) async fn list(
 }
 
 /// Try a request again now, even one that was refused for good.
-#[utoipa::path(post, path = "/queue/{id}/retry", tag = "operator",
+#[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retryQueued", tag = "operator",
     params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
     responses((status = 202, description = "It is tried now"), CommonProblems))]
 pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
@@ -84,7 +84,7 @@ pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) ->
 }
 
 /// Give a request up.
-#[utoipa::path(delete, path = "/queue/{id}", tag = "operator",
+#[utoipa::path(delete, path = "/queue/{id}", operation_id = "discardQueued", tag = "operator",
     params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
     responses((status = 204, description = "It is gone"), CommonProblems))]
 pub(super) async fn discard(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
