@@ -18,7 +18,7 @@ use raclette_service::{
     layers::{self, Shared},
     membership::base_url,
     queue::{ClientTransport, Drain, DrainOptions, QueueHandle},
-    server,
+    server::{self, Limits},
     tasks::Tasks,
 };
 use tokio::{net::TcpListener, sync::oneshot};
@@ -37,8 +37,9 @@ use crate::{
 
 /// The format of the data directory.
 const FORMAT: Format = Format { service: "peer", version: 1 };
-/// How long tasks may take to stop.
-const GRACE: Duration = Duration::from_secs(3);
+/// How long requests, and then tasks, may take to end. With the farewell, which takes a second at most, and the last
+/// commit this stays below the five seconds that a peer may take to stop.
+const GRACE: Duration = Duration::from_millis(1_500);
 /// The largest request body where a route says nothing else.
 const BODY_LIMIT: usize = 64 << 10;
 
@@ -169,7 +170,8 @@ pub async fn run_and_tell(
         shutdown.await;
         waiting.cancel();
     };
-    server::serve(listener, router, config.limits.server(), shutdown).await;
+    let limits = Limits { drain: GRACE, ..config.limits.server() };
+    server::serve(listener, router, limits, shutdown).await;
 
     // The tasks first: one of them would register again.
     running.shutdown(GRACE).await;
@@ -211,8 +213,13 @@ fn start_tasks(
         options.headers.insert(raclette_api::FROM_HEADER, own);
     }
     let transport = ClientTransport::new(net.client().clone(), options);
-    let drain =
-        Drain::new(NodeQueue(Arc::clone(node)), Arc::clone(node), transport, queue.clone(), DrainOptions::default());
+    let drain = Drain::new(
+        NodeQueue(Arc::clone(node)),
+        Arc::clone(node),
+        transport,
+        queue.clone(),
+        DrainOptions { grace: GRACE / 2, ..DrainOptions::default() },
+    );
     let token = stopping.clone();
     running.spawn("queue", async move { drain.run(&token).await });
     running.spawn("queue bell", tasks::queue::ring(Arc::clone(node), queue.clone(), stopping));
