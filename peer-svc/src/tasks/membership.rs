@@ -1,6 +1,12 @@
 //! Keeps this peer registered with the tracker, and its list of members up to date.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use raclette_api::{
     ApiError, encoding,
@@ -9,7 +15,6 @@ use raclette_api::{
 };
 use raclette_chain::{genesis::Genesis, hash::NetworkId, keys::PublicKey, parameters::Parameters, time::Timestamp};
 use raclette_service::{client::SendError, clock::now_ms, membership::News, problem::Code, queue::QueueHandle};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{
     net::Net,
@@ -47,6 +52,8 @@ pub struct Membership {
     advertised: (String, u16),
     period: Duration,
     registered: AtomicBool,
+    /// What was wrong in the round before, so that the log is told once.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Membership {
@@ -60,13 +67,23 @@ impl Membership {
         advertised: (String, u16),
         period: Duration,
     ) -> Self {
-        Self { node, net, status, queue, advertised, period, registered: AtomicBool::new(false) }
+        Self {
+            node,
+            net,
+            status,
+            queue,
+            advertised,
+            period,
+            registered: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        }
     }
 
     /// Registers if that is needed, and reads the tracker's list. Returns after how long to do it again.
     pub async fn activate(&self) -> Duration {
         match self.keep_in_touch().await {
             Ok(true) => {
+                self.trouble().take();
                 self.status.set_tracker_reachable(true);
                 self.period
             }
@@ -74,10 +91,29 @@ impl Membership {
             Err(error) => {
                 let unreachable = matches!(error, RegisterError::Send(SendError::Unreachable { .. }));
                 self.status.set_tracker_reachable(!unreachable && !matches!(error, RegisterError::OtherTracker { .. }));
-                tracing::warn!(%error, "not in touch with the tracker");
-                if unreachable { SOON } else { self.period.min(Duration::from_secs(5)) }
+                self.tell(&error.to_string());
+                // Another peer's genesis block was first: the next registration brings it.
+                let late = matches!(
+                    error,
+                    RegisterError::Send(SendError::Refused { code: Some(Code::GenesisExists | Code::StaleEpoch), .. })
+                );
+                if unreachable || late { SOON } else { self.period.min(Duration::from_secs(5)) }
             }
         }
+    }
+
+    /// Logs a trouble when it is new.
+    fn tell(&self, error: &str) {
+        let mut trouble = self.trouble();
+        if trouble.as_deref() != Some(error) {
+            tracing::warn!(error, "not in touch with the tracker; trying again until it works");
+            *trouble = Some(error.to_owned());
+        }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        // A text or none: a panic elsewhere cannot have left it half written.
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One round; whether this peer is a member of a network that exists.
