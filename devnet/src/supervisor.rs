@@ -1,16 +1,21 @@
 //! All services of the network as child processes, each of them up or down.
 
-use std::{io, time::Duration};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use tokio::task::JoinSet;
 
 use crate::{
-    plan::Service,
+    plan::{Role, Service},
     process::{Ending, Process},
 };
 
 /// How long a service may take to stop before it is killed. All of them together stop within five seconds.
 const PATIENCE: Duration = Duration::from_millis(4_800);
+/// What is left of that for the tracker when the peers take as long as they may.
+const FOR_THE_TRACKER: Duration = Duration::from_millis(600);
 
 /// The services, and the process of each that runs.
 #[derive(Debug)]
@@ -89,16 +94,22 @@ impl Supervisor {
         true
     }
 
-    /// Stops all services at once; the names of those that had to be killed.
+    /// Stops all services: first the peers, all at once, so that each can say farewell to the tracker, and then the
+    /// tracker. The names of those that had to be killed.
     pub(crate) async fn stop_all(&mut self) -> Vec<String> {
-        let mut stopping = JoinSet::new();
-        for Supervised { service, process } in &mut self.services {
-            if let Some(process) = process.take() {
-                let name = service.name.clone();
-                stopping.spawn(async move { (!process.stop(PATIENCE).await).then_some(name) });
+        let deadline = Instant::now() + PATIENCE;
+        let mut killed = Vec::new();
+        for (role, until) in [(Role::Peer, deadline - FOR_THE_TRACKER), (Role::Tracker, deadline)] {
+            let mut stopping = JoinSet::new();
+            for Supervised { service, process } in self.services.iter_mut().filter(|each| each.service.role == role) {
+                if let Some(process) = process.take() {
+                    let name = service.name.clone();
+                    let patience = until.saturating_duration_since(Instant::now());
+                    stopping.spawn(async move { (!process.stop(patience).await).then_some(name) });
+                }
             }
+            killed.extend(stopping.join_all().await.into_iter().flatten());
         }
-        let mut killed: Vec<_> = stopping.join_all().await.into_iter().flatten().collect();
         killed.sort();
         killed
     }
