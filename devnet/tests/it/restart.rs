@@ -1,13 +1,16 @@
 //! What was acknowledged is never lost: not when a peer stops, and not when it is killed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use raclette_api::wallet::{SendRequest, SendResponse};
 
-use crate::kit::{Network, SOON, eventually, http, until};
+use crate::kit::{Network, SOON, Settings, eventually, http, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_stops_comes_back_with_everything() {
@@ -91,6 +94,19 @@ async fn a_peer_killed_with_sigkill_comes_back_with_all_it_had_acknowledged() {
     }
     bob.mine().await;
     network.agreement().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_never_found_its_tracker_stops_at_once() {
+    let mut network = Network::tracker_alone(Settings::default()).await;
+    network.tracker.stop().await;
+    network.add("alice").start().await;
+    let alice = network.peer_mut("alice");
+    let status = alice.status().await;
+    assert_eq!((status.network_id, status.tip), (None, None));
+    let begun = Instant::now();
+    alice.stop().await;
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

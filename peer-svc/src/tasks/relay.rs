@@ -53,8 +53,11 @@ impl Relay {
     pub async fn run(mut self, stopping: CancellationToken) {
         let mut events = self.node.events();
         let mut states = self.node.watch();
-        if self.node.network().is_none() && states.wait_for(Option::is_some).await.is_err() {
-            return;
+        tokio::select! {
+            () = stopping.cancelled() => return,
+            founded = states.wait_for(Option::is_some) => if founded.is_err() {
+                return;
+            },
         }
         self.resume().await;
         loop {
