@@ -98,6 +98,17 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_the_same_lines() {
+        let readme = include_str!("../../README.md").replace("\\\n", "");
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = readme.lines().map(words).collect();
+        for step in steps(&services(&[])) {
+            assert!(lines.contains(&words(&step.command)), "the README lacks: {}", step.command);
+            assert!(readme.contains(&step.title), "the README lacks: {}", step.title);
+        }
+    }
+
+    #[test]
     fn tokens_are_read_from_the_real_path() {
         let shown = text(&services(&["--data", "/tmp/my data"]));
         assert!(shown.contains(r#""Authorization: Bearer $(cat '/tmp/my data/alice/token')""#), "{shown}");
