@@ -9,7 +9,7 @@ use raclette_chain::{
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, to_sql};
+use super::{StoreError, bytes32, from_sql, to_sql, undecodable};
 
 /// How many rows go into one statement: SQLite takes at most 32,766 values.
 const ROWS: usize = 5_000;
@@ -63,7 +63,7 @@ pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Stored>, Store
             .await?;
     rows.into_iter()
         .map(|(hash, header, state_hash, active, invalid)| {
-            let header = codec::decode_header(&header)?;
+            let header = codec::decode_header(&header).map_err(|error| undecodable(&error))?;
             if header.hash().as_bytes().as_slice() != hash {
                 return Err(StoreError::damaged("a block header", &"its hash is another"));
             }
@@ -91,8 +91,8 @@ pub async fn get(
 }
 
 fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> Result<Block<Checked>, StoreError> {
-    let header = codec::decode_header(header)?;
-    let block = codec::decode_body(header, body, network)?;
+    let header = codec::decode_header(header).map_err(|error| undecodable(&error))?;
+    let block = codec::decode_body(header, body, network).map_err(|error| undecodable(&error))?;
     let root = raclette_chain::block::merkle_root(&header, block.reward(), block.transactions(), network);
     if block.hash() != *hash || root != header.merkle_root {
         return Err(StoreError::damaged(format!("block {hash}"), &"it is not the block its hash names"));
@@ -111,7 +111,7 @@ pub async fn undo(connection: &mut SqliteConnection, hash: &BlockHash) -> Result
         .await?;
     let bytes =
         bytes.flatten().ok_or_else(|| StoreError::damaged(format!("block {hash}"), &"its undo data are missing"))?;
-    Ok(codec::decode_undo(&bytes)?)
+    codec::decode_undo(&bytes).map_err(|error| undecodable(&error))
 }
 
 /// Puts a block on the active branch.

@@ -10,7 +10,7 @@ use raclette_chain::{
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, to_sql};
+use super::{StoreError, to_sql, undecodable};
 
 /// How many rows go into one statement.
 const ROWS: usize = 1_000;
@@ -91,7 +91,9 @@ pub async fn all(
     let rows: Vec<(Vec<u8>, bool)> =
         sqlx::query_as("select body, unrelayed from ledger order by id").fetch_all(executor).await?;
     rows.into_iter()
-        .map(|(body, unrelayed)| Ok((Arc::new(codec::decode_transaction(&body, network)?), unrelayed)))
+        .map(|(body, unrelayed)| {
+            Ok((Arc::new(codec::decode_transaction(&body, network).map_err(|error| undecodable(&error))?), unrelayed))
+        })
         .collect()
 }
 
@@ -138,5 +140,5 @@ pub async fn message(
         .bind(digest.as_bytes().as_slice())
         .fetch_optional(executor)
         .await?;
-    sealed.map(|bytes| Ok(codec::decode_message(&bytes)?)).transpose()
+    sealed.map(|bytes| codec::decode_message(&bytes).map_err(|error| undecodable(&error))).transpose()
 }

@@ -9,7 +9,7 @@ use raclette_chain::{
 };
 use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, from_sql, to_sql};
+use super::{StoreError, from_sql, to_sql, undecodable};
 
 /// A transaction that the owner sent or received.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ type Row = (i64, Vec<u8>, bool, i64, Option<i64>);
 
 fn decode(row: Row, network: &NetworkId) -> Result<Item, StoreError> {
     let (id, body, sent, received, delivered) = row;
-    let transaction = Arc::new(codec::decode_transaction(&body, network)?);
+    let transaction = Arc::new(codec::decode_transaction(&body, network).map_err(|error| undecodable(&error))?);
     let delivered = delivered.map(from_sql).transpose()?;
     Ok(Item { id, transaction, sent, received: from_sql(received)?, delivered })
 }

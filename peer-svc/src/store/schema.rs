@@ -1,11 +1,9 @@
-//! The tables, and how an older file becomes a newer one.
+//! The tables, and the formats that the file went through.
 
-use sqlx::{Connection as _, SqliteConnection};
+use raclette_service::sqlite::Formats;
 
-use super::StoreError;
-
-/// One entry for each format of the file, in order. Never change one that was released: add another.
-const FORMATS: &[&[&str]] = &[&[TABLES, raclette_service::queue::SCHEMA]];
+/// The formats of the file.
+pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA]];
 
 const TABLES: &str = "
 -- Single values: network, genesis, tracker, epoch.
@@ -80,23 +78,3 @@ create unique index mail_txid on mail (txid);
 -- Other members; without connection details while they are offline.
 create table peers (address text primary key, record text not null) strict;
 ";
-
-/// Brings the file to the newest format, one transaction for each step.
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *connection).await?;
-    let known = i64::try_from(FORMATS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::NewerFormat { found, known });
-    }
-    let done = usize::try_from(found).map_err(|_| StoreError::damaged("the format", &found))?;
-    for (format, statements) in FORMATS.iter().enumerate().skip(done) {
-        let mut transaction = connection.begin_with("begin immediate").await?;
-        for sql in *statements {
-            sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
-        }
-        let set_version = format!("pragma user_version = {}", format + 1);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(set_version)).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-    }
-    Ok(())
-}

@@ -9,22 +9,17 @@ mod queue;
 
 use std::path::Path;
 
-use raclette_service::queue::SCHEMA;
-use sqlx::{
-    ConnectOptions as _, Connection as _, Sqlite, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+use raclette_service::{
+    queue::SCHEMA,
+    sqlite::{self, Formats},
 };
+use sqlx::{Sqlite, SqlitePool, Transaction};
 
 pub use self::members::{Loaded, Unannounced};
+pub use raclette_service::sqlite::StoreError;
 
-/// The oldest SQLite that this program runs with: older ones can corrupt a database in WAL mode with two connections.
-const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
-
-/// How many connections read at once.
-const READERS: u32 = 4;
-
-/// One entry for each format of the file, in order. Never change one that was released: add another.
-const FORMATS: &[&[&str]] = &[&[TABLES, SCHEMA]];
+/// The formats that the file went through.
+const FORMATS: Formats = &[&[TABLES, SCHEMA]];
 
 const TABLES: &str = "
 -- Single values, as JSON: parameters, genesis, version.
@@ -44,50 +39,6 @@ create table members (
 create index members_unannounced on members (address) where announced < version;
 ";
 
-/// Why the store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// SQLite says no.
-    #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// A row is not what this program wrote.
-    #[error("the database is damaged: {what}: {reason}; restore a backup")]
-    Damaged {
-        /// What was read.
-        what: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The SQLite that was linked is too old to be safe.
-    #[error("expected SQLite 3.51.3 or newer, found {found}")]
-    OldSqlite {
-        /// Its version.
-        found: String,
-    },
-    /// The file was written by a newer program.
-    #[error("the database has format {found}, this program knows up to {known}: use the newer program")]
-    NewerFormat {
-        /// The format of the file.
-        found: i64,
-        /// The newest format known.
-        known: i64,
-    },
-}
-
-impl StoreError {
-    /// Whether the disk, or the room given to the database, is full.
-    #[must_use]
-    pub fn is_full(&self) -> bool {
-        // SQLITE_FULL, and SQLITE_IOERR_WRITE for file systems that report a full disk so.
-        matches!(self, Self::Database(sqlx::Error::Database(error))
-            if matches!(error.code().as_deref(), Some("13" | "778")))
-    }
-
-    fn damaged(what: impl Into<String>, reason: &impl ToString) -> Self {
-        Self::Damaged { what: what.into(), reason: reason.to_string() }
-    }
-}
-
 /// The open file. Clones share its connections.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -102,21 +53,7 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("journal_size_limit", "67108864")
-            .disable_statement_logging();
-        let pool = || SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None);
-        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
-        let mut connection = writer.acquire().await?;
-        check_version(&mut connection).await?;
-        migrate(&mut connection).await?;
-        drop(connection);
-        let reading = options.read_only(true).create_if_missing(false);
-        let readers = pool().max_connections(READERS).connect_with(reading).await?;
+        let (writer, readers) = sqlite::open_pools(path, FORMATS).await?;
         Ok(Self { writer, readers })
     }
 
@@ -142,32 +79,6 @@ impl Store {
     async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.writer.begin_with("begin immediate").await?)
     }
-}
-
-async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *connection).await?;
-    let numbers: Vec<u32> = found.split('.').map(|part| part.parse().unwrap_or(0)).collect();
-    if numbers.as_slice() < OLDEST_SQLITE.as_slice() { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
-}
-
-/// Brings the file to the newest format, one transaction for each step.
-async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *connection).await?;
-    let known = i64::try_from(FORMATS.len()).unwrap_or(i64::MAX);
-    if found > known {
-        return Err(StoreError::NewerFormat { found, known });
-    }
-    let done = usize::try_from(found).map_err(|error| StoreError::damaged("the format", &error))?;
-    for (format, statements) in FORMATS.iter().enumerate().skip(done) {
-        let mut transaction = connection.begin_with("begin immediate").await?;
-        for sql in *statements {
-            sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
-        }
-        let mark = format!("pragma user_version = {}", format + 1);
-        sqlx::raw_sql(sqlx::AssertSqlSafe(mark)).execute(&mut *transaction).await?;
-        transaction.commit().await?;
-    }
-    Ok(())
 }
 
 /// An unsigned number as SQLite's signed one; everything stored is below 2^53.

@@ -1,0 +1,194 @@
+//! How a service keeps its SQLite file: safe settings, the formats it went through, and what can go wrong.
+//!
+//! One connection writes, in transactions that begin with `BEGIN IMMEDIATE`; everybody else reads through a read-only pool.
+//! Commits are synced (`synchronous=FULL`), so that what was acknowledged survives power loss. The tables and the
+//! statements are the services' own.
+
+use std::path::Path;
+
+use sqlx::{
+    ConnectOptions as _, Connection as _, SqliteConnection, SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// The oldest SQLite that this program runs with: older ones can corrupt a database in WAL mode with two connections.
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// How many connections read at once.
+const READERS: u32 = 4;
+
+/// The statements that make each format of a file out of the one before, in order. Never change one that was released: add
+/// another.
+pub type Formats = &'static [&'static [&'static str]];
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite says no.
+    #[error("the database failed: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A row is not what this program wrote.
+    #[error(
+        "the database is damaged: {what}: {reason}. Restore a backup, or start again with an empty data directory that holds \
+         nothing but the key file"
+    )]
+    Damaged {
+        /// What was read.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The SQLite that was linked is too old to be safe.
+    #[error("expected SQLite 3.51.3 or newer, found {found}")]
+    OldSqlite {
+        /// Its version.
+        found: String,
+    },
+    /// The file was written by a newer program.
+    #[error("the database has format {found}, this program knows up to {known}: use the newer program")]
+    NewerFormat {
+        /// The format of the file.
+        found: i64,
+        /// The newest format known.
+        known: i64,
+    },
+}
+
+impl StoreError {
+    /// A row that is not what this program wrote.
+    pub fn damaged(what: impl Into<String>, reason: &impl ToString) -> Self {
+        Self::Damaged { what: what.into(), reason: reason.to_string() }
+    }
+
+    /// Whether the disk, or the room given to the database, is full.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        // SQLITE_FULL, and SQLITE_IOERR_WRITE for file systems that report a full disk so.
+        matches!(self, Self::Database(sqlx::Error::Database(error))
+            if matches!(error.code().as_deref(), Some("13" | "778")))
+    }
+}
+
+/// Opens the file, makes it if it is not there, and brings it to the newest format. Gives the one connection that writes,
+/// and the pool that reads.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open(path: &Path, formats: Formats) -> Result<(SqliteConnection, SqlitePool), StoreError> {
+    let options = options(path);
+    let mut writer = options.connect().await?;
+    prepare(&mut writer, formats).await?;
+    Ok((writer, readers(options).await?))
+}
+
+/// As [`open`], for a service whose writers take turns: the connection that writes comes as a pool of one.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_pools(path: &Path, formats: Formats) -> Result<(SqlitePool, SqlitePool), StoreError> {
+    let options = options(path);
+    let writer = lasting_pool().max_connections(1).connect_with(options.clone()).await?;
+    prepare(&mut *writer.acquire().await?, formats).await?;
+    Ok((writer, readers(options).await?))
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging()
+}
+
+fn lasting_pool() -> SqlitePoolOptions {
+    SqlitePoolOptions::new().idle_timeout(None).max_lifetime(None)
+}
+
+async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError> {
+    let reading = options.read_only(true).create_if_missing(false);
+    Ok(lasting_pool().max_connections(READERS).connect_with(reading).await?)
+}
+
+async fn prepare(writer: &mut SqliteConnection, formats: Formats) -> Result<(), StoreError> {
+    check_version(writer).await?;
+    migrate(writer, formats).await
+}
+
+/// Ends the connection that writes: what is in the write-ahead log goes into the file.
+///
+/// # Errors
+/// When SQLite cannot write it. Nothing is lost then: the next start reads the log.
+pub async fn close(mut writer: SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut writer).await?;
+    writer.close().await?;
+    Ok(())
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(connection).await?;
+    let mut numbers = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = std::array::from_fn(|_| numbers.next().unwrap_or(0));
+    if version < OLDEST_SQLITE { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
+}
+
+/// Brings the file to the newest format, one transaction for each step.
+async fn migrate(connection: &mut SqliteConnection, formats: Formats) -> Result<(), StoreError> {
+    let found: i64 = sqlx::query_scalar("pragma user_version").fetch_one(&mut *connection).await?;
+    let known = i64::try_from(formats.len()).unwrap_or(i64::MAX);
+    if found > known {
+        return Err(StoreError::NewerFormat { found, known });
+    }
+    let done = usize::try_from(found).map_err(|_| StoreError::damaged("the format", &found))?;
+    for (format, statements) in formats.iter().enumerate().skip(done) {
+        let mut transaction = connection.begin_with("begin immediate").await?;
+        for sql in *statements {
+            sqlx::raw_sql(*sql).execute(&mut *transaction).await?;
+        }
+        let set_version = format!("pragma user_version = {}", format + 1);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(set_version)).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::{Formats, StoreError, close, open};
+
+    const FIRST: Formats = &[&["create table cheese (name text) strict"]];
+    const SECOND: Formats =
+        &[FIRST[0], &["alter table cheese add column age integer", "insert into cheese values ('raclette', 3)"]];
+
+    #[tokio::test]
+    async fn an_older_file_becomes_a_newer_one_and_keeps_what_is_in_it() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("store.sqlite");
+        let (mut writer, readers) = open(&path, FIRST).await.unwrap();
+        sqlx::query("insert into cheese values ('brie')").execute(&mut writer).await.unwrap();
+        readers.close().await;
+        close(writer).await.unwrap();
+        for _ in 0..2 {
+            let (writer, readers) = open(&path, SECOND).await.unwrap();
+            let names: Vec<String> =
+                sqlx::query_scalar("select name from cheese order by name").fetch_all(&readers).await.unwrap();
+            assert_eq!(names, ["brie", "raclette"]);
+            readers.close().await;
+            close(writer).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_newer_file_is_refused_and_readers_cannot_write() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("store.sqlite");
+        let (writer, readers) = open(&path, SECOND).await.unwrap();
+        assert!(sqlx::query("delete from cheese").execute(&readers).await.is_err());
+        readers.close().await;
+        close(writer).await.unwrap();
+        assert!(matches!(open(&path, FIRST).await, Err(StoreError::NewerFormat { found: 2, known: 1 })));
+    }
+}
