@@ -20,6 +20,7 @@ struct Inner {
     tracker_seen: Option<u64>,
     tracker_key: Option<PublicKey>,
     trusted_tracker: Option<Address>,
+    trouble: Option<String>,
     epoch: u64,
 }
 
@@ -44,7 +45,7 @@ impl Status {
         epoch: u64,
     ) -> Self {
         let sync = SyncStatus { state: SyncState::Starting, height: 0, target_height: 0 };
-        let inner = Inner { sync, tracker_url, tracker_seen: None, tracker_key, trusted_tracker, epoch };
+        let inner = Inner { sync, tracker_url, tracker_seen: None, tracker_key, trusted_tracker, trouble: None, epoch };
         Self { inner: Mutex::new(inner), sync: Notify::new(), tracker: Notify::new() }
     }
 
@@ -78,6 +79,20 @@ impl Status {
             let fresh = u64::try_from(TRACKER_FRESH.as_millis()).unwrap_or(u64::MAX);
             inner.tracker_seen = inner.tracker_seen.map(|seen| seen.min(now_ms().saturating_sub(fresh)));
         }
+    }
+
+    /// Why this peer is not in touch with the tracker, if it is not.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.inner().trouble.clone()
+    }
+
+    /// Notes why this peer is not in touch with the tracker; whether that is new.
+    pub fn set_trouble(&self, trouble: Option<String>) -> bool {
+        let mut inner = self.inner();
+        let is_new = inner.trouble != trouble;
+        inner.trouble = trouble;
+        is_new
     }
 
     /// The tracker's key, once pinned: only its notices are believed.

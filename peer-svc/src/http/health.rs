@@ -23,7 +23,10 @@ async fn database(app: &App) -> Check {
 fn network(app: &App) -> Check {
     match app.node.network() {
         Some(network) => Check::ok("network").with_detail(network.to_string()),
-        None => Check::failed("network", "the genesis block is not known yet"),
+        None => {
+            let why = app.status.trouble().map(|trouble| format!(": {trouble}")).unwrap_or_default();
+            Check::failed("network", format!("the genesis block is not known yet{why}"))
+        }
     }
 }
 
@@ -38,7 +41,9 @@ fn sync(app: &App) -> Check {
 
 fn tracker(app: &App) -> Check {
     let tracker = app.status.tracker_status();
-    if tracker.reachable {
+    if let Some(trouble) = app.status.trouble() {
+        Check::degraded("tracker", trouble)
+    } else if tracker.reachable {
         Check::ok("tracker")
     } else {
         Check::degraded("tracker", format!("{} does not answer; what is known of other peers may be old", tracker.url))

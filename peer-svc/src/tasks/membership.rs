@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -52,8 +52,6 @@ pub struct Membership {
     advertised: (String, u16),
     period: Duration,
     registered: AtomicBool,
-    /// What was wrong in the round before, so that the log is told once.
-    trouble: Mutex<Option<String>>,
 }
 
 impl Membership {
@@ -67,23 +65,14 @@ impl Membership {
         advertised: (String, u16),
         period: Duration,
     ) -> Self {
-        Self {
-            node,
-            net,
-            status,
-            queue,
-            advertised,
-            period,
-            registered: AtomicBool::new(false),
-            trouble: Mutex::default(),
-        }
+        Self { node, net, status, queue, advertised, period, registered: AtomicBool::new(false) }
     }
 
     /// Registers if that is needed, and reads the tracker's list. Returns after how long to do it again.
     pub async fn activate(&self) -> Duration {
         match self.keep_in_touch().await {
             Ok(true) => {
-                self.trouble().take();
+                self.status.set_trouble(None);
                 self.status.set_tracker_reachable(true);
                 self.period
             }
@@ -91,7 +80,11 @@ impl Membership {
             Err(error) => {
                 let unreachable = matches!(error, RegisterError::Send(SendError::Unreachable { .. }));
                 self.status.set_tracker_reachable(!unreachable && !matches!(error, RegisterError::OtherTracker { .. }));
-                self.tell(&error.to_string());
+                let trouble = error.to_string();
+                // Once: the rounds come every half second.
+                if self.status.set_trouble(Some(trouble.clone())) {
+                    tracing::warn!(error = trouble, "not in touch with the tracker; trying again until it works");
+                }
                 // Another peer's genesis block was first: the next registration brings it.
                 let late = matches!(
                     error,
@@ -100,20 +93,6 @@ impl Membership {
                 if unreachable || late { SOON } else { self.period.min(Duration::from_secs(5)) }
             }
         }
-    }
-
-    /// Logs a trouble when it is new.
-    fn tell(&self, error: &str) {
-        let mut trouble = self.trouble();
-        if trouble.as_deref() != Some(error) {
-            tracing::warn!(error, "not in touch with the tracker; trying again until it works");
-            *trouble = Some(error.to_owned());
-        }
-    }
-
-    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
-        // A text or none: a panic elsewhere cannot have left it half written.
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One round; whether this peer is a member of a network that exists.
