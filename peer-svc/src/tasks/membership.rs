@@ -29,7 +29,7 @@ const SOON: Duration = Duration::from_millis(500);
 /// Why this peer could not register.
 #[derive(Debug, thiserror::Error)]
 enum RegisterError {
-    #[error("the tracker does not take part: {0}")]
+    #[error("the tracker: {0}")]
     Send(#[from] SendError),
     #[error("the tracker's answer makes no sense: {0}")]
     Answer(#[from] ApiError),
