@@ -51,16 +51,7 @@ pub async fn insert(connection: &mut SqliteConnection, rows: &[NewRow]) -> Resul
 /// # Errors
 /// When SQLite fails.
 pub async fn delete(connection: &mut SqliteConnection, ids: &[TransactionId]) -> Result<(), StoreError> {
-    for ids in ids.chunks(ROWS) {
-        let mut sql = QueryBuilder::new("delete from ledger where txid in (");
-        let mut list = sql.separated(", ");
-        for id in ids {
-            list.push_bind(id.as_bytes().to_vec());
-        }
-        sql.push(")");
-        sql.build().execute(&mut *connection).await?;
-    }
-    Ok(())
+    for_each_chunk(connection, "delete from ledger where txid in (", ids).await
 }
 
 /// Notes that transactions have been sent, or are in the queue, for everybody.
@@ -68,8 +59,17 @@ pub async fn delete(connection: &mut SqliteConnection, ids: &[TransactionId]) ->
 /// # Errors
 /// When SQLite fails.
 pub async fn relayed(connection: &mut SqliteConnection, ids: &[TransactionId]) -> Result<(), StoreError> {
+    for_each_chunk(connection, "update ledger set unrelayed = 0 where txid in (", ids).await
+}
+
+/// Executes a statement that ends in a list of ids, for all of them.
+async fn for_each_chunk(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    ids: &[TransactionId],
+) -> Result<(), StoreError> {
     for ids in ids.chunks(ROWS) {
-        let mut sql = QueryBuilder::new("update ledger set unrelayed = 0 where txid in (");
+        let mut sql = QueryBuilder::new(statement);
         let mut list = sql.separated(", ");
         for id in ids {
             list.push_bind(id.as_bytes().to_vec());

@@ -69,7 +69,14 @@ async fn send_transactions(net: &Net, batch: &Batch) -> Result<(), SendError> {
 async fn send_block(net: &Net, node: &Node, peer: &Neighbour, block: &Arc<Block<Checked>>) -> Result<(), SendError> {
     let Some(network) = node.network() else { return Ok(()) };
     if let Some(message) = mining_complete(node, block) {
-        net.mining_complete(peer, &message).await?;
+        match net.mining_complete(peer, &message).await {
+            Ok(_) => {}
+            // The word only pauses others' mining; whoever does not take it judges the block all the same.
+            Err(error @ SendError::Refused { .. }) => {
+                tracing::info!(peer = peer.name, %error, "a member does not pause")
+            }
+            Err(error) => return Err(error),
+        }
     }
     let compact = BlockMessage::compact(block.as_ref(), &network);
     let answer = net.send_block(peer, &compact).await?;
