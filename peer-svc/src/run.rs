@@ -14,6 +14,7 @@ use raclette_service::{
     client::{CallOptions, Client, Destination},
     clock::now_ms,
     config::ListenError,
+    crash_point::crash_point,
     data_dir::{self, DataDir, DataDirError, Format, SecretFileError},
     layers::{self, Shared},
     membership::base_url,
@@ -104,10 +105,12 @@ pub async fn run_and_tell(
     let listening = listener.local_addr()?;
     let host = config.listen.advertised_host()?;
     let directory = DataDir::open(&config.data_dir(), FORMAT)?;
+    crash_point("start", "directory_locked");
     let key = load_key(&config, &directory)?;
     let gate = config.access.owner_gate(&directory)?;
     let (writer, readers) = store::open(&directory.file("peer.sqlite")).await?;
     let owner = key.public().address();
+    crash_point("start", "store_open");
 
     let genesis = stored_genesis(&readers).await?;
     let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
@@ -116,6 +119,7 @@ pub async fn run_and_tell(
         None => None,
     };
     let members = Members::restored(owner, &store::peers::all(&readers).await?);
+    crash_point("start", "members_loaded");
     let identity = Identity { name: config.name.clone(), key: Arc::new(key) };
     let (node, ends) = Node::new(identity, readers.clone(), state, members);
     let status = Arc::new(stored_status(&config, &readers).await?);
@@ -132,6 +136,7 @@ pub async fn run_and_tell(
         let _ = writer_stopped.await;
     }));
 
+    crash_point("start", "writer_started");
     let running = Tasks::new();
     let queue = QueueHandle::new();
     let miner = Arc::new(Miner::new(Arc::clone(&node), running.clone()));
@@ -159,7 +164,9 @@ pub async fn run_and_tell(
         router,
         Shared { address: owner.to_string(), hosts: config.access.host_allow_list(&host), body_limit: BODY_LIMIT },
     );
+    crash_point("start", "api_made");
     start_tasks(&config, &running, &node, &net, &status, &queue, &membership);
+    crash_point("start", "tasks_started");
 
     tracing::info!(name = config.name, address = %owner, url = %format_args!("http://{listening}"), "the peer is up");
     if let Some(started) = started {

@@ -11,6 +11,7 @@ use raclette_chain::{
     rules::{self, BlockError, Connected},
     time::Timestamp,
 };
+use raclette_service::crash_point::crash_point;
 use sqlx::SqliteConnection;
 
 use super::{BlockOutcome, Event, NodeError, Origin, State, draft::Draft};
@@ -53,6 +54,7 @@ pub(super) async fn accept_block(
     let block = Arc::new(block.assume_checked());
     let relay = origin == Origin::Local;
     store::blocks::insert(connection, &block, draft.now, relay).await?;
+    crash_point("block", "stored");
     state.index.insert(*block.header());
     // 5. If its branch wins, it becomes the active one.
     let outcome = activate_best(connection, draft, &block).await?;
@@ -124,6 +126,7 @@ async fn try_branch(
     for hash in &path.disconnect {
         overlay.revert(&store::blocks::undo(connection, hash).await?);
         disconnected.push(read(connection, hash, network, newcomer).await?);
+        crash_point("reorganisation", "reverted");
     }
     let mut connected = Vec::with_capacity(path.connect.len());
     for hash in &path.connect {
@@ -137,8 +140,14 @@ async fn try_branch(
             Ok(result) => connected.push((block, result)),
             Err(error) => return Ok(Err((*hash, error))),
         }
+        crash_point(place(path), "connected");
     }
     Ok(Ok(Branch { connected, disconnected, changed: overlay.into_changed().into_iter().collect() }))
+}
+
+/// The place of the crash points on a path.
+fn place(path: &Path) -> &'static str {
+    if path.disconnect.is_empty() { "block" } else { "reorganisation" }
 }
 
 fn missing_state_hash(hash: &BlockHash) -> StoreError {
@@ -170,15 +179,18 @@ async fn switch(
     let old = state.tip().hash;
     for block in &branch.disconnected {
         store::blocks::deactivate(connection, &block.hash(), block.header().height).await?;
+        crash_point("reorganisation", "deactivated");
     }
     for (block, connected) in &branch.connected {
         store::blocks::activate(connection, block, &connected.undo, &connected.state_hash).await?;
         state.index.set_state_hash(&block.hash(), connected.state_hash);
+        crash_point(place(path), "activated");
     }
     state.index.follow(path);
     accounts::write(&mut state.accounts, branch.changed.iter().copied());
     let new = state.tip().hash;
     let returned = return_to_ledger(draft, &branch);
+    crash_point(place(path), "returned");
     draft.accounts(branch.changed);
     draft.events.push(Event::Tip { old, new, disconnected: branch.disconnected.len(), returned });
     Ok(())

@@ -13,6 +13,7 @@ use raclette_chain::{
     rules::Rules,
     time::Timestamp,
 };
+use raclette_service::crash_point::crash_point;
 use sqlx::SqlitePool;
 
 use crate::store::{self, StoreError};
@@ -75,7 +76,9 @@ impl State {
             }
         }
         state.index.follow(&path);
+        crash_point("start", "blocks_loaded");
         state.accounts = store::accounts::all(readers).await?;
+        crash_point("start", "accounts_loaded");
         for (transaction, _) in store::ledger::all(readers, &state.rules.network).await? {
             let account = state.account(&transaction.sender());
             // What is stored was accepted under policy before; what does not fit any more is left out, and leaves the
@@ -88,6 +91,7 @@ impl State {
                 tracing::info!(id = %transaction.id(), %error, "a pending transaction is not taken again");
             }
         }
+        crash_point("start", "ledger_loaded");
         Ok(state)
     }
 

@@ -14,7 +14,7 @@ use raclette_chain::{
     message::SealedMessage,
     transaction::SignedTransaction,
 };
-use raclette_service::{clock::now_ms, queue::QueueChange};
+use raclette_service::{clock::now_ms, crash_point::crash_point, queue::QueueChange};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
 
@@ -110,6 +110,7 @@ pub async fn run(
         let draft = Draft::new(current.as_deref().cloned(), owner, now_ms());
         match commit(&mut connection, draft, batch).await {
             Ok((draft, replies)) => {
+                crash_point("commit", "committed");
                 if let Some(new) = draft.state {
                     state.send_replace(Some(Arc::new(new)));
                 }
@@ -117,9 +118,11 @@ pub async fn run(
                     // Nobody listening is no failure.
                     let _ = events.send(event);
                 }
+                crash_point("commit", "published");
                 for reply in replies {
                     reply.deliver();
                 }
+                crash_point("commit", "answered");
             }
             Err((error, replies)) => {
                 tracing::error!(%error, "nothing of a batch could be stored");
@@ -168,6 +171,7 @@ async fn commit(
         Ok(transaction) => transaction,
         Err(error) => return Err((error.into(), refuse_all(batch))),
     };
+    crash_point("commit", "begun");
     let mut commands = batch.into_iter();
     while let Some(command) = commands.next() {
         match execute(&mut transaction, &mut draft, command).await {
@@ -179,9 +183,11 @@ async fn commit(
             }
         }
     }
+    crash_point("commit", "executed");
     if let Err(error) = draft.write(&mut transaction).await {
         return Err((error.into(), replies));
     }
+    crash_point("commit", "written");
     match transaction.commit().await {
         Ok(()) => Ok((draft, replies)),
         Err(error) => Err((error.into(), replies)),

@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use lanes::{Batch, Item, ItemId, Lanes};
 use raclette_chain::{address::Address, block::Block, block::Checked};
-use raclette_service::queue::QueueChange;
+use raclette_service::{crash_point::crash_point, queue::QueueChange};
 use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -85,10 +85,13 @@ impl Relay {
                 for transaction in transactions {
                     let message = self.node.message(&transaction).await.ok().flatten().map(Arc::new);
                     self.enqueue_transaction(transaction, message, Origin::Local).await;
+                    crash_point("start", "transaction_resumed");
                 }
                 for block in blocks {
                     self.enqueue_block(block, Origin::Local).await;
+                    crash_point("start", "block_resumed");
                 }
+                crash_point("start", "relay_resumed");
             }
             Err(error) => tracing::error!(%error, "what is still to be relayed cannot be read"),
         }

@@ -25,7 +25,7 @@ use raclette_chain::{
     keys::PrivateKey,
     parameters::Parameters,
     target::Target,
-    testing::{ALICE_PEM, BOB_PEM, DAVE_PEM, key},
+    testing::{ALICE_PEM, BOB_PEM, CAROL_PEM, DAVE_PEM, key},
     time::Timestamp,
 };
 use raclette_service::{
@@ -136,6 +136,13 @@ impl Peer {
     /// Bob, in the same network.
     pub(crate) async fn bob(bits: u8) -> Self {
         Self::newcomer("bob", key(BOB_PEM)).await.joined(bits).await
+    }
+
+    /// Carol, in the network that begins with this genesis block.
+    pub(crate) async fn carol_in(genesis: Genesis) -> Self {
+        let carol = Self::newcomer("carol", key(CAROL_PEM)).await;
+        carol.node.found(genesis).await.unwrap();
+        carol
     }
 
     async fn joined(self, bits: u8) -> Self {

@@ -3,7 +3,7 @@
 //! In reading order: what an error looks like ([`problem`]), how requests are read ([`extract`]) and who may make them
 //! ([`access`]), what every answer gets ([`layers`]), the loop that serves connections ([`server`]), how a service calls
 //! another one ([`client`]), what a service shows about itself ([`docs`], [`health`]), and what it needs to run
-//! ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`]).
+//! ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`], [`mod@crash_point`]).
 //!
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
 
@@ -26,6 +26,7 @@ pub mod tasks;
 pub mod telemetry;
 
 pub mod clock;
+pub mod crash_point;
 mod panic;
 
 pub mod membership;

@@ -11,6 +11,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::crash_point::crash_point;
+
 /// The oldest SQLite that this program runs with: older ones can corrupt a database in WAL mode with two connections.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
@@ -148,7 +150,9 @@ async fn migrate(connection: &mut SqliteConnection, formats: Formats) -> Result<
         }
         let set_version = format!("pragma user_version = {}", format + 1);
         sqlx::raw_sql(sqlx::AssertSqlSafe(set_version)).execute(&mut *transaction).await?;
+        crash_point("start", "format_written");
         transaction.commit().await?;
+        crash_point("start", "format_committed");
     }
     Ok(())
 }
