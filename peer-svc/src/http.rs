@@ -34,7 +34,7 @@ use raclette_service::{
     docs,
     extract::PreferWait,
     layers::body_limit,
-    problem::Problem,
+    problem::{self, Problem},
     queue::QueueHandle,
 };
 use tokio_util::sync::CancellationToken;
@@ -143,7 +143,8 @@ async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
             undelivered requests. These routes want the owner's token: `Authorization: Bearer TOKEN`."),
         (name = "network", description = "What other peers and the tracker call, and reading the chain: open to \
             everybody."),
-        (name = "health", description = "Whether the process lives, and whether it can do its work."),
+        (name = "operations", description = "Whether the process lives, whether it can do its work, and what its problems \
+            mean."),
     )
 )]
 struct Document;
@@ -155,6 +156,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(owner_only(owner(), app.gate.clone()))
         .merge(network())
+        .merge(problem::routes())
         .merge(raclette_service::health::routes(move || health::checks(checked.clone())));
     let (router, openapi) = routes.with_state(app).split_for_parts();
     let openapi = docs::complete(openapi);

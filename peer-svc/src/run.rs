@@ -1,6 +1,12 @@
 //! Puts a peer together, starts it, and stops it.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use raclette_api::encoding;
 use raclette_chain::{
@@ -10,7 +16,7 @@ use raclette_chain::{
     time::Timestamp,
 };
 use raclette_service::{
-    access::TokenError,
+    access::{MemberLookup, TokenError},
     client::{CallOptions, Client, Destination},
     clock::now_ms,
     config::ListenError,
@@ -162,7 +168,12 @@ pub async fn run_and_tell(
     let (router, _) = http::router(app);
     let router = layers::wrap(
         router,
-        Shared { address: owner.to_string(), hosts: config.access.host_allow_list(&host), body_limit: BODY_LIMIT },
+        Shared {
+            address: owner.to_string(),
+            hosts: config.access.host_allow_list(&host),
+            body_limit: BODY_LIMIT,
+            rates: config.limits.rates(member_lookup(&node)),
+        },
     );
     crash_point("start", "api_made");
     start_tasks(&config, &running, &node, &net, &status, &queue, &membership);
@@ -189,6 +200,16 @@ pub async fn run_and_tell(
     readers.close().await;
     tracing::info!(name = config.name, "the peer is down");
     Ok(())
+}
+
+/// Members by what they call themselves and where they call from, so that their requests are counted by their keys.
+fn member_lookup(node: &Arc<Node>) -> MemberLookup {
+    let node = Arc::clone(node);
+    Arc::new(move |named, ip| {
+        let address = named.parse::<Address>().ok()?;
+        let host = node.members().host_of(&address)?;
+        (host.parse::<IpAddr>().ok()?.to_canonical() == ip).then(|| named.to_owned())
+    })
 }
 
 fn start_tasks(

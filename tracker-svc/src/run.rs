@@ -1,10 +1,10 @@
 //! Starts a tracker, in `main` and in a test alike, and stops it.
 
-use std::time::Duration;
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use raclette_chain::parameters::Parameters;
+use raclette_chain::{address::Address, parameters::Parameters};
 use raclette_service::{
-    access::TokenError,
+    access::{MemberLookup, TokenError},
     client::Client,
     config::ListenError,
     data_dir::{DataDir, DataDirError, Format},
@@ -91,7 +91,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         operator_curl: format!("curl {}", config.access.curl_option(&data)).into(),
         url: base_url(&host, local.port()).into(),
     };
-    let router = http::router(app, gate, config.access.host_allow_list(&host));
+    let rates = config.limits.rates(member_lookup(&node));
+    let router = http::router(app, gate, config.access.host_allow_list(&host), rates);
     let network = node.network_info();
     tracing::info!(
         network = network.parameters.name,
@@ -106,6 +107,16 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     store.close().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Members by what they call themselves and where they call from, so that their requests are counted by their keys.
+fn member_lookup(node: &Arc<Node>) -> MemberLookup {
+    let node = node.clone();
+    Arc::new(move |named, ip| {
+        let address = named.parse::<Address>().ok()?;
+        let host = node.state().register.member(&address)?.record().registration?.host;
+        (host.parse::<IpAddr>().ok()?.to_canonical() == ip).then(|| named.to_owned())
+    })
 }
 
 /// The network's parameters: those of the first start.

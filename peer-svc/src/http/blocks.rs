@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use raclette_api::{
     block::{BlockAnswer, BlockMessage, BlockStatus},
     encoding::hash,
@@ -18,6 +18,7 @@ use raclette_chain::{
     transaction::SignedTransaction,
 };
 use raclette_service::{
+    answer::{ETag, IfNoneMatch, Keep},
     clock::now_ms,
     extract::{Json, Path},
     problem::{Code, CommonProblems, Problem},
@@ -119,15 +120,25 @@ async fn submit(
 /// By its hash it is found on every branch. The sealed messages of its transactions are not in it.
 #[utoipa::path(get, path = "/block/{id}", operation_id = "get_block", tag = "network",
     params(("id" = String, Path, description = "64 hex digits: a hash; fewer decimal digits: a height",
-        pattern = "^([0-9a-f]{64}|[0-9]{1,10})$", max_length = 64, example = "0")),
-    responses((status = 200, description = "The block", body = BlockMessage), CommonProblems),
+        pattern = "^([0-9a-f]{64}|[0-9]{1,10})$", min_length = 1, max_length = 64, example = "0"), IfNoneMatch),
+    responses(
+        (status = 200, description = "The block", body = BlockMessage),
+        IfNoneMatch,
+        CommonProblems,
+    ),
 )]
-pub(super) async fn get_block(State(app): State<App>, Path(id): Path<String>) -> Result<Json<BlockMessage>, Problem> {
+pub(super) async fn get_block(
+    State(app): State<App>,
+    known: IfNoneMatch,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let state = app.node.state()?;
     let Some(entry) = find(&state, &id)? else {
         return Err(Problem::new(Code::UnknownBlock, format!("No block {id} is known here.")));
     };
-    block_message(&app, &state, entry).await.map(Json)
+    let keep = if id.len() == 64 && entry.state_hash.is_some() { Keep::Forever } else { Keep::Revalidate };
+    let tag = ETag::of([entry.hash.to_string(), u8::from(entry.state_hash.is_some()).to_string()]);
+    known.unless_known(tag, keep, async { block_message(&app, &state, entry).await.map(Json) }).await
 }
 
 fn find<'a>(state: &'a Chain, id: &str) -> Result<Option<&'a Entry>, Problem> {

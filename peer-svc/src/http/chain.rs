@@ -1,6 +1,6 @@
 //! The active branch, page by page, and the accounts after its tip.
 
-use axum::extract::State;
+use axum::{extract::State, response::Response};
 use raclette_api::{
     block::{BlockMessage, HeaderMessage},
     chain::{AccountMessage, ChainPage, HeadersPage},
@@ -8,6 +8,7 @@ use raclette_api::{
 };
 use raclette_chain::{accounts::Account, address::Address, amount::Amount, hash::BlockHash};
 use raclette_service::{
+    answer::{ETag, IfNoneMatch, Keep, Paged},
     extract::{Json, Path, Query},
     problem::{Code, CommonProblems, Problem},
 };
@@ -40,25 +41,33 @@ pub(super) struct ChainQuery {
 /// List whole blocks of the active branch, from low to high.
 ///
 /// The sealed messages of their transactions are not in them.
-#[utoipa::path(get, path = "/chain", operation_id = "list_blocks", tag = "network", params(ChainQuery), responses(
+#[utoipa::path(get, path = "/chain", operation_id = "list_blocks", tag = "network", params(ChainQuery, IfNoneMatch), responses(
     (status = 200, description = "A page of the chain", body = ChainPage),
+    IfNoneMatch,
     CommonProblems,
 ))]
 pub(super) async fn list_blocks(
     State(app): State<App>,
+    known: IfNoneMatch,
     Query(query): Query<ChainQuery>,
-) -> Result<Json<ChainPage>, Problem> {
+) -> Result<Response, Problem> {
     let limit = read::limit(query.limit, 20, 100)?;
     let state = app.node.state()?;
-    let (mut blocks, mut bytes, mut next) = (Vec::new(), 0, query.from.unwrap_or(0));
+    let tag = ETag::of([state.tip().hash]);
+    known.unless_known(tag, Keep::Revalidate, page_of_blocks(&app, &state, query.from.unwrap_or(0), limit)).await
+}
+
+async fn page_of_blocks(app: &App, state: &Chain, from: u32, limit: usize) -> Result<Paged<ChainPage>, Problem> {
+    let (mut blocks, mut bytes, mut next) = (Vec::new(), 0, from);
     while let Some(entry) = state.index.at(next).filter(|_| blocks.len() < limit && bytes < PAGE_BYTES) {
-        let block = block_message(&app, &state, entry).await?;
+        let block = block_message(app, state, entry).await?;
         bytes += json_size(&block);
         blocks.push(block);
         next += 1;
     }
     let next = state.index.at(next).map(|entry| entry.header.height);
-    Ok(Json(ChainPage { blocks, tip: state.tip_message(), next }))
+    let page = ChainPage { blocks, tip: state.tip_message(), next };
+    Ok(Paged::by(page, "from", next.map(|height| height.to_string())))
 }
 
 fn json_size(block: &BlockMessage) -> usize {
@@ -87,14 +96,16 @@ pub(super) struct HeadersQuery {
 /// List headers of the active branch, from low to high.
 ///
 /// A newcomer reads these first, and checks their work before it asks for any block.
-#[utoipa::path(get, path = "/chain/headers", operation_id = "list_headers", tag = "network", params(HeadersQuery), responses(
+#[utoipa::path(get, path = "/chain/headers", operation_id = "list_headers", tag = "network", params(HeadersQuery, IfNoneMatch), responses(
     (status = 200, description = "A page of headers", body = HeadersPage),
+    IfNoneMatch,
     CommonProblems,
 ))]
 pub(super) async fn list_headers(
     State(app): State<App>,
+    known: IfNoneMatch,
     Query(query): Query<HeadersQuery>,
-) -> Result<Json<HeadersPage>, Problem> {
+) -> Result<Response, Problem> {
     let limit = read::limit(query.limit, 2000, 2000)?;
     let state = app.node.state()?;
     let from = match (&query.after, query.from) {
@@ -102,9 +113,15 @@ pub(super) async fn list_headers(
         (Some(after), None) => behind(&state, after)?,
         (None, from) => from.unwrap_or(0),
     };
+    known.unless_known(ETag::of([state.tip().hash]), Keep::Revalidate, async { Ok(headers(&state, from, limit)) }).await
+}
+
+fn headers(state: &Chain, from: u32, limit: usize) -> Paged<HeadersPage> {
     let entries = (from..=u32::MAX).map_while(|height| state.index.at(height)).take(limit);
-    let headers = entries.map(|entry| HeaderMessage::from(&entry.header)).collect();
-    Ok(Json(HeadersPage { headers, tip: state.tip_message() }))
+    let headers: Vec<_> = entries.map(|entry| HeaderMessage::from(&entry.header)).collect();
+    let next = headers.last().map_or(from, |last| last.height.saturating_add(1));
+    let next = state.index.at(next).map(|entry| entry.header.height.to_string());
+    Paged::by(HeadersPage { headers, tip: state.tip_message() }, "from", next).in_place_of("after")
 }
 
 /// The height behind the first of these blocks that is on the active branch.
@@ -120,20 +137,27 @@ fn behind(state: &Chain, after: &str) -> Result<u32, Problem> {
 
 /// Tell what an account has: after the tip, and what pending transactions will change.
 #[utoipa::path(get, path = "/accounts/{address}", operation_id = "get_account", tag = "network",
-    params(("address" = inline(raclette_api::schema::Address), Path, description = "The account's address")),
-    responses((status = 200, description = "The account", body = AccountMessage), CommonProblems),
+    params(("address" = raclette_api::schema::Address, Path, description = "The account's address"), IfNoneMatch),
+    responses(
+        (status = 200, description = "The account", body = AccountMessage),
+        IfNoneMatch,
+        CommonProblems,
+    ),
 )]
 pub(super) async fn get_account(
     State(app): State<App>,
+    known: IfNoneMatch,
     Path(text): Path<String>,
-) -> Result<Json<AccountMessage>, Problem> {
+) -> Result<Response, Problem> {
     let address = address("address", &text).map_err(Problem::parameter)?;
-    account(&app, &*app.node.state()?, &address).map(Json).ok_or_else(|| {
-        Problem::new(
-            Code::UnknownAccount,
-            format!("No block and no pending transaction knows {address}, and no member has it."),
-        )
-    })
+    let account = account(&app, &*app.node.state()?, &address).ok_or_else(|| unknown_account(&address))?;
+    let tag = ETag::of([account.balance, account.next_sequence, account.pending_in, account.pending_out]);
+    known.unless_known(tag, Keep::Revalidate, async { Ok(Json(account)) }).await
+}
+
+fn unknown_account(address: &Address) -> Problem {
+    let detail = format!("No block and no pending transaction knows {address}, and no member has it.");
+    Problem::new(Code::UnknownAccount, detail)
 }
 
 /// An account that was ever used, or belongs to a member.

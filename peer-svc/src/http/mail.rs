@@ -3,7 +3,8 @@
 use axum::extract::State;
 use raclette_api::wallet::{Direction, MessageEntry, MessagePage, MessageStatus};
 use raclette_service::{
-    extract::{Json, Query},
+    answer::Paged,
+    extract::Query,
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
@@ -33,13 +34,14 @@ pub(super) struct MailQuery {
 pub(super) async fn list_messages(
     State(app): State<App>,
     Query(query): Query<MailQuery>,
-) -> Result<Json<MessagePage>, Problem> {
+) -> Result<Paged<MessagePage>, Problem> {
     let limit = read::limit(query.limit, 50, 500)?;
     let before = read::number_cursor(query.cursor.as_deref())?.unwrap_or(i64::MAX);
     let mut items = app.node.mail(before, u32::try_from(limit + 1).unwrap_or(u32::MAX)).await?;
     let more = read::cut(&mut items, limit);
     let next_cursor = items.last().filter(|_| more).map(|last| last.item.id.to_string());
-    Ok(Json(MessagePage { messages: items.into_iter().map(|item| entry(&app, item)).collect(), next_cursor }))
+    let messages = items.into_iter().map(|item| entry(&app, item)).collect();
+    Ok(Paged::new(MessagePage { messages, next_cursor: next_cursor.clone() }, next_cursor))
 }
 
 fn entry(app: &App, MailItem { item, place, text }: MailItem) -> MessageEntry {

@@ -8,6 +8,7 @@ use raclette_api::{
 };
 use raclette_chain::{hash::NetworkId, keys::PublicKey};
 use raclette_service::{
+    answer::Paged,
     extract::{Json, Query},
     membership::News,
     problem::{CommonProblems, Problem},
@@ -44,14 +45,15 @@ pub(super) struct PeersQuery {
 pub(super) async fn list_peers(
     State(app): State<App>,
     Query(query): Query<PeersQuery>,
-) -> Result<Json<PeerPage>, Problem> {
+) -> Result<Paged<PeerPage>, Problem> {
     let limit = read::limit(query.limit, 100, 1000)?;
     let after = query.cursor.as_deref().map(|cursor| encoding::name("cursor", cursor)).transpose();
     let members = app.node.members();
     let mut peers = members.page(after.map_err(Problem::parameter)?, query.state, limit + 1);
     let more = read::cut(&mut peers, limit);
     let next_cursor = peers.last().filter(|_| more).map(|last| last.name.clone());
-    Ok(Json(PeerPage { peers, membership_version: members.version(), next_cursor }))
+    let page = PeerPage { peers, membership_version: members.version(), next_cursor: next_cursor.clone() };
+    Ok(Paged::new(page, next_cursor))
 }
 
 /// Take the tracker's notice about who came and who went.

@@ -7,8 +7,9 @@ use raclette_api::{
 };
 use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::{
+    answer::Paged,
     clock::now_ms,
-    extract::{Json, Path, Query},
+    extract::{Path, Query},
     problem::{Code, CommonProblems, Problem},
     queue::{Filter, QueueChange, QueueHandle, Row, StateFilter, sql},
 };
@@ -55,7 +56,7 @@ pub(super) struct QueueQuery {
 pub(super) async fn list_queue(
     State(app): State<App>,
     Query(query): Query<QueueQuery>,
-) -> Result<Json<QueuePage>, Problem> {
+) -> Result<Paged<QueuePage>, Problem> {
     let limit = read::limit(query.limit, 100, 500)?;
     let cursor = read::number_cursor(query.cursor.as_deref())?.unwrap_or(0);
     let filter = filter(&app, &query)?;
@@ -63,11 +64,13 @@ pub(super) async fn list_queue(
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
     let page = sql::page(&mut connection, &filter, cursor, limit).await.map_err(NodeError::from)?;
     let counts = sql::counts(&mut connection).await.map_err(NodeError::from)?;
-    Ok(Json(QueuePage {
+    let next_cursor = page.next_cursor.map(|id| id.to_string());
+    let page = QueuePage {
         counts: QueueCounts { waiting: counts.waiting, dead: counts.dead },
         entries: page.rows.into_iter().map(|row| entry(row, &app.queue)).collect(),
-        next_cursor: page.next_cursor.map(|id| id.to_string()),
-    }))
+        next_cursor: next_cursor.clone(),
+    };
+    Ok(Paged::new(page, next_cursor))
 }
 
 fn filter(app: &App, query: &QueueQuery) -> Result<Filter, Problem> {
@@ -111,7 +114,7 @@ fn entry(row: Row, queue: &QueueHandle) -> QueueEntry {
 
 /// Try a waiting or refused request again, now.
 #[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retry_queued", tag = "owner",
-    params(("id" = inline(raclette_api::schema::Counter), Path, description = "The request's id in the queue")),
+    params(("id" = raclette_api::schema::Counter, Path, description = "The request's id in the queue")),
     responses((status = 204, description = "It is due now"), CommonProblems),
 )]
 pub(super) async fn retry_queued(State(app): State<App>, Path(id): Path<u64>) -> Result<StatusCode, Problem> {
@@ -121,7 +124,7 @@ pub(super) async fn retry_queued(State(app): State<App>, Path(id): Path<u64>) ->
 
 /// Give up a request: it is deleted and never arrives.
 #[utoipa::path(delete, path = "/queue/{id}", operation_id = "discard_queued", tag = "owner",
-    params(("id" = inline(raclette_api::schema::Counter), Path, description = "The request's id in the queue")),
+    params(("id" = raclette_api::schema::Counter, Path, description = "The request's id in the queue")),
     responses((status = 204, description = "It is deleted"), CommonProblems),
 )]
 pub(super) async fn discard_queued(State(app): State<App>, Path(id): Path<u64>) -> Result<StatusCode, Problem> {

@@ -22,6 +22,7 @@ use raclette_chain::{
     transaction::SignedTransaction,
 };
 use raclette_service::{
+    answer::{ETag, IfNoneMatch, Keep, Paged},
     extract::{Json, Path, Query},
     problem::{Code, CommonProblems, Problem},
 };
@@ -137,7 +138,7 @@ fn essence(problem: &Problem) -> SubmitProblem {
 ///
 /// `signed_bytes` is what its sender signed, so that other programs can verify the signature.
 #[utoipa::path(get, path = "/tx/{id}", operation_id = "get_transaction", tag = "network",
-    params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
+    params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id")),
     responses((status = 200, description = "The transaction and where it is", body = TransactionStatus), CommonProblems),
 )]
 pub(super) async fn get_transaction(
@@ -188,7 +189,7 @@ fn transaction_status(
 
 /// Give the sealed message of a transaction: a JWE that its sender and its recipient can open.
 #[utoipa::path(get, path = "/tx/{id}/message", operation_id = "get_sealed_message", tag = "network",
-    params(("id" = inline(raclette_api::schema::Hash), Path, description = "The transaction's id")),
+    params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id")),
     responses((status = 200, description = "The sealed message", body = SealedMessageJson), CommonProblems),
 )]
 pub(super) async fn get_message(
@@ -225,18 +226,27 @@ pub(super) struct LedgerQuery {
 /// List the transactions that wait for a block, by their ids.
 ///
 /// Their sealed messages are not among them: see `GET /tx/{id}/message`.
-#[utoipa::path(get, path = "/ledger", operation_id = "list_ledger", tag = "network", params(LedgerQuery), responses(
+#[utoipa::path(get, path = "/ledger", operation_id = "list_ledger", tag = "network", params(LedgerQuery, IfNoneMatch), responses(
     (status = 200, description = "A page of the ledger", body = LedgerPage),
+    IfNoneMatch,
     CommonProblems,
 ))]
 pub(super) async fn list_ledger(
     State(app): State<App>,
+    known: IfNoneMatch,
     Query(query): Query<LedgerQuery>,
-) -> Result<Json<LedgerPage>, Problem> {
+) -> Result<Response, Problem> {
     let limit = read::limit(query.limit, 100, 500)?;
     let after = query.cursor.as_deref().map(|cursor| hash("cursor", cursor)).transpose().map_err(Problem::parameter)?;
     let state = app.node.state()?;
-    elsewhere(move || ledger_page(&state, after, limit)).await.map(Json)
+    let tag = ETag::of([to_hex(state.ledger.digest())]);
+    let page = async { elsewhere(move || ledger_page(&state, after, limit)).await.map(paged) };
+    known.unless_known(tag, Keep::Revalidate, page).await
+}
+
+fn paged(page: LedgerPage) -> Paged<LedgerPage> {
+    let next = page.next_cursor.clone();
+    Paged::new(page, next)
 }
 
 /// The `limit` transactions with the lowest ids above `after`. An order by id stays the same while others come and go, so

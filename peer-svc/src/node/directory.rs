@@ -124,6 +124,12 @@ impl Members {
         self.directory().peer(address).is_some()
     }
 
+    /// The host, as it is registered, of a member that is online.
+    #[must_use]
+    pub fn host_of(&self, address: &Address) -> Option<String> {
+        self.get(address).and_then(|record| record.registration).map(|registration| registration.host)
+    }
+
     /// Where a member can be reached; none while it is offline.
     #[must_use]
     pub fn neighbour(&self, address: &Address) -> Option<Neighbour> {

@@ -29,7 +29,7 @@ use raclette_chain::{
     time::Timestamp,
 };
 use raclette_service::{
-    access::{HostAllowList, OwnerGate},
+    access::{HostAllowList, OwnerGate, RateLimits},
     layers::{self, Shared},
     queue::QueueHandle,
     tasks::Tasks,
@@ -124,7 +124,10 @@ impl Peer {
         });
         let (router, openapi) = http::router(app);
         let hosts = HostAllowList::default();
-        let router = layers::wrap(router, Shared { address: owner.to_string(), hosts, body_limit: 65_536 });
+        let router = layers::wrap(
+            router,
+            Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none() },
+        );
         Self { node, status, stopping, openapi, router, _directory: directory }
     }
 

@@ -3,6 +3,9 @@
 //! The pages (Swagger UI) are part of the program and need no network. They may talk to the very service that they come
 //! from, and to nobody else.
 
+mod document;
+mod headers;
+
 use std::sync::Arc;
 
 use axum::{
@@ -12,15 +15,13 @@ use axum::{
     routing::get,
 };
 use http::{HeaderValue, header};
-use utoipa::{
-    ToSchema,
-    openapi::{Components, OpenApi, RefOr, Schema},
-};
+use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
+pub use self::document::complete;
 use crate::{
     extract::Json,
-    problem::{Code, Problem, ProblemDetails},
+    problem::{Code, Problem},
 };
 
 /// What the pages may load and call: themselves and this service. Swagger UI writes styles into the page, and draws
@@ -31,17 +32,6 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The files of the pages change with the program only.
 const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-
-/// Completes a service's document with what its routes only refer to: the schema of a problem. The committed
-/// `openapi/*.json` are written from its result too.
-#[must_use]
-pub fn complete(mut openapi: OpenApi) -> OpenApi {
-    let mut schemas: Vec<(String, RefOr<Schema>)> =
-        vec![(ProblemDetails::name().into_owned(), <ProblemDetails as utoipa::PartialSchema>::schema())];
-    ProblemDetails::schemas(&mut schemas);
-    openapi.components.get_or_insert_with(Components::new).schemas.extend(schemas);
-    openapi
-}
 
 /// The routes `/openapi.json`, `/docs/` and, leading there, `/`.
 ///
@@ -158,9 +148,9 @@ mod tests {
         assert_eq!(status, StatusCode::OK);
         let document: Value = serde_json::from_str(&body).unwrap();
         assert!(document["paths"]["/readyz"]["get"].is_object());
-        for reference in body.split("\"#/components/schemas/").skip(1) {
-            let name = reference.split('"').next().unwrap();
-            assert!(document["components"]["schemas"][name].is_object(), "{name}");
+        for reference in body.split("\"#/components/").skip(1) {
+            let pointer = format!("/components/{}", reference.split('"').next().unwrap());
+            assert!(document.pointer(&pointer).is_some_and(Value::is_object), "{pointer}");
         }
     }
 }

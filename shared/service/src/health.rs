@@ -110,7 +110,7 @@ where
 }
 
 /// Tell that the process lives.
-#[utoipa::path(get, path = "/healthz", tag = "health", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
 async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
@@ -118,7 +118,7 @@ async fn healthz() -> Json<Health> {
 /// Tell whether the service can do its work.
 ///
 /// It is ready if no check has failed; a degraded one works, but should be looked at.
-#[utoipa::path(get, path = "/readyz", tag = "health", responses(
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses(
     (status = 200, description = "It is ready", body = Readiness),
     (status = 503, description = "A check has failed; the member `checks` lists all of them",
         content_type = "application/problem+json", body = ProblemDetails),

@@ -1,35 +1,46 @@
 //! What every request passes and every answer gets, in both services.
 //!
-//! [`wrap`] is called once, on the finished router. From the outside in: the request gets an id and a tracing span, the
-//! host name is checked, a panic becomes an `internal` problem, and bodies are limited. The answer gets the service's
-//! own address, the request id, the security headers, and, if it is a problem, the path and the request id in its body.
+//! [`wrap`] is called once, on the finished router. From the outside in: the answer is compressed if the caller accepts it,
+//! the request gets an id and a tracing span, the host name and the rate of requests are checked, a panic becomes an
+//! `internal` problem, and bodies are limited. The answer gets the service's own address, the request id, the security
+//! headers, a link if it is a page with a next one, and, if it is a problem, the path and the request id in its body.
 //! What is logged of a request is its method, path, status and duration; never its query, headers or body.
 
-use std::{any::Any, fmt::Write, panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{any::Any, net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Instant};
 
 use axum::{
     Router,
     body::Body,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{ConnectInfo, DefaultBodyLimit, Request, State},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
-use rand::Rng;
+use http::{HeaderName, HeaderValue, Method, Uri, header};
+use raclette_api::FROM_HEADER;
+use tower_http::{
+    CompressionLevel,
+    compression::{
+        CompressionLayer, Predicate as _,
+        predicate::{And, NotForContentType, SizeAbove},
+    },
+};
 use tracing::{Instrument, Span, field};
 
+pub use crate::request_id::X_REQUEST_ID;
 use crate::{
-    access::HostAllowList,
+    access::{HostAllowList, RateLimits, is_probe_path},
+    answer::link_to_next,
     panic,
     problem::{Code, Problem},
+    request_id::{self, RequestId},
 };
+
+/// Answers below this size, in bytes, are not worth compressing.
+const SMALL: u64 = 1024;
 
 /// Carries the address (`rac1...`) of the service that answers, so that a sender knows whom it reached.
 pub const RACLETTE_ADDRESS: HeaderName = HeaderName::from_static("raclette-address");
-
-/// Carries the request's id, in both directions.
-pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// What [`wrap`] needs to know about the service.
 #[derive(Debug, Clone)]
@@ -40,38 +51,8 @@ pub struct Shared {
     pub hosts: HostAllowList,
     /// The largest body it reads, in bytes, where a route says nothing else (see [`body_limit`]).
     pub body_limit: usize,
-}
-
-/// The id of the request at hand, for handlers that want to note it (an axum `Extension`).
-#[derive(Debug, Clone)]
-pub struct RequestId(HeaderValue);
-
-impl RequestId {
-    /// The id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.to_str().unwrap_or_default()
-    }
-
-    /// The caller's id if it is one, else a fresh one of 128 random bits.
-    fn of(headers: &HeaderMap) -> Self {
-        let fit = |value: &&HeaderValue| {
-            let bytes = value.as_bytes();
-            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-".contains(byte);
-            (1..=64).contains(&bytes.len()) && bytes.iter().all(allowed)
-        };
-        headers.get(X_REQUEST_ID).filter(fit).cloned().map_or_else(Self::fresh, Self)
-    }
-
-    fn fresh() -> Self {
-        let mut bytes = [0_u8; 16];
-        rand::rng().fill_bytes(&mut bytes);
-        let mut text = String::with_capacity(32);
-        for byte in bytes {
-            write!(text, "{byte:02x}").expect("writing to a string does not fail");
-        }
-        Self(HeaderValue::try_from(text).expect("hex digits make a header value"))
-    }
+    /// How many requests it takes from one caller.
+    pub rates: RateLimits,
 }
 
 /// Wraps a finished router with everything that both services share, and answers unknown paths (404) and methods (405,
@@ -81,12 +62,23 @@ impl RequestId {
 /// If the service's own address is no visible ASCII text; bech32 always is.
 pub fn wrap(router: Router, shared: Shared) -> Router {
     let address = HeaderValue::try_from(&shared.address).expect("an address in bech32 makes a header value");
-    let envelope_state = Arc::new(Envelope { address, hosts: shared.hosts });
+    let envelope_state = Arc::new(Envelope { address, hosts: shared.hosts, rates: shared.rates });
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(body_limit(shared.body_limit))
         .layer(middleware::from_fn_with_state(envelope_state, envelope))
+        // The outermost: a problem gets its last members in the envelope.
+        .layer(compression())
+}
+
+/// Compresses answers for callers that accept it. Our own client does not ask for it, so that members spend nothing on it;
+/// streams of events are left alone, so that they are not held back.
+fn compression() -> CompressionLayer<And<SizeAbove, NotForContentType>> {
+    CompressionLayer::new()
+        .gzip(true)
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(SMALL).and(NotForContentType::SSE))
 }
 
 /// A layer for single routes that read more, or less, than [`Shared::body_limit`] bytes.
@@ -112,12 +104,25 @@ async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 struct Envelope {
     address: HeaderValue,
     hosts: HostAllowList,
+    rates: RateLimits,
+}
+
+impl Envelope {
+    /// Whether a request may pass: by the host that it names, and by how many its sender has made.
+    fn admit(&self, request: &Request) -> Result<(), Problem> {
+        self.hosts.check(request.uri(), request.headers())?;
+        let remote = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let Some(ConnectInfo(remote)) = remote.filter(|_| !is_probe_path(request.uri().path())) else { return Ok(()) };
+        let named = request.headers().get(FROM_HEADER).and_then(|value| value.to_str().ok());
+        self.rates.check(remote.ip(), named)
+    }
 }
 
 async fn envelope(State(state): State<Arc<Envelope>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let path = cut(request.uri().path()).to_owned();
+    let uri = request.uri().clone();
     let span = tracing::info_span!(
         "request",
         id = id.as_str(),
@@ -129,19 +134,20 @@ async fn envelope(State(state): State<Arc<Envelope>>, mut request: Request, next
     request.extensions_mut().insert(id.clone());
 
     let answer = async {
-        match state.hosts.check(request.uri(), request.headers()) {
+        match state.admit(&request) {
             Ok(()) => {
                 AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| panicked(&*panic))
             }
             Err(problem) => problem.into_response(),
         }
     };
-    let mut response = answer.instrument(span.clone()).await;
+    let mut response = request_id::within(Some(id.clone()), answer.instrument(span.clone())).await;
 
     complete_problem(&mut response, &path, &id);
+    link_to_next(&mut response, &uri);
     let headers = response.headers_mut();
     headers.insert(RACLETTE_ADDRESS, state.address.clone());
-    headers.insert(X_REQUEST_ID, id.0);
+    headers.insert(X_REQUEST_ID, id.header_value());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     log_outcome(&span, &response, started);
@@ -180,7 +186,7 @@ fn cut(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use axum::{
-        Extension, Router,
+        Router,
         body::{Body, to_bytes},
         routing::{get, post},
     };
@@ -189,7 +195,10 @@ mod tests {
     use tower::ServiceExt;
 
     use super::{RequestId, Shared, body_limit, wrap};
-    use crate::{access::HostAllowList, extract::Json};
+    use crate::{
+        access::{HostAllowList, RateLimits},
+        extract::Json,
+    };
 
     async fn panics() {
         panic!("the secret is 42")
@@ -197,11 +206,13 @@ mod tests {
 
     fn router() -> Router {
         let router = Router::new()
-            .route("/id", get(|Extension(id): Extension<RequestId>| async move { id.as_str().to_owned() }))
+            .route("/id", get(async || RequestId::current().unwrap().to_string()))
+            .route("/long", get(async || "long ".repeat(1_000)))
             .route("/panic", get(panics).post(|| async {}))
             .route("/small", post(|Json(_): Json<Value>| async {}))
             .route("/large", post(|Json(_): Json<Value>| async {}).layer(body_limit(100)));
-        wrap(router, Shared { address: "rac1test".to_owned(), hosts: HostAllowList::default(), body_limit: 10 })
+        let hosts = HostAllowList::default();
+        wrap(router, Shared { address: "rac1test".to_owned(), hosts, body_limit: 10, rates: RateLimits::none() })
     }
 
     async fn call(request: http::request::Builder, body: &'static str) -> (StatusCode, http::HeaderMap, String) {
@@ -230,6 +241,21 @@ mod tests {
         for unfit in ["", "a b", "<script>", &"x".repeat(65)] {
             let (_, headers, _) = call(Request::get("/id").header("x-request-id", unfit), "").await;
             assert_eq!(headers["x-request-id"].len(), 32, "{unfit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn long_answers_are_compressed_for_those_who_accept_it() {
+        let request = |encoding: &'static str| {
+            Request::get("/long").header(header::HOST, "localhost").header(header::ACCEPT_ENCODING, encoding)
+        };
+        for (encoding, compressed) in [("gzip, br", true), ("identity", false), ("", false)] {
+            let response = router().oneshot(request(encoding).body(Body::empty()).unwrap()).await.unwrap();
+            let found =
+                response.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap().to_owned());
+            assert_eq!(found.as_deref(), compressed.then_some("gzip"), "{encoding}");
+            let length = to_bytes(response.into_body(), 65_536).await.unwrap().len();
+            assert_eq!(length < 1_000, compressed, "{length}");
         }
     }
 

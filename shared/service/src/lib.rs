@@ -1,7 +1,7 @@
 //! What both Raclette services stand on.
 //!
 //! In reading order: what an error looks like ([`problem`]), how requests are read ([`extract`]) and who may make them
-//! ([`access`]), what every answer gets ([`layers`]), the loop that serves connections ([`server`]), how a service calls
+//! ([`access`]), answers of a kind ([`answer`]), what every answer gets ([`layers`], [`request_id`]), the loop that serves connections ([`server`]), how a service calls
 //! another one ([`client`]), what a service shows about itself ([`docs`], [`health`]), and what it needs to run
 //! ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`], [`mod@crash_point`]).
 //!
@@ -12,7 +12,9 @@ pub mod problem;
 pub mod extract;
 
 pub mod access;
+pub mod answer;
 pub mod layers;
+pub mod request_id;
 pub mod server;
 
 pub mod client;

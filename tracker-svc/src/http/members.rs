@@ -11,6 +11,7 @@ use raclette_api::{
     membership::{Leave, PeerPage, PeerState, RegisterResponse, Registration},
 };
 use raclette_service::{
+    answer::Paged,
     extract::{Json, Query},
     problem::{CommonProblems, Problem},
 };
@@ -51,7 +52,7 @@ pub(super) fn created(new: bool) -> StatusCode {
 /// The registration is signed with the peer's key and binds the network and this tracker. Before the address in it is
 /// believed, the tracker calls `GET /challenge` there. All others are told. Register again after each start, and whenever
 /// the address changes, with a higher epoch. The same registration may be repeated.
-#[utoipa::path(post, path = "/register", operation_id = "register", tag = "members", request_body = Registration,
+#[utoipa::path(post, path = "/register", operation_id = "register", tag = "network", request_body = Registration,
     params(("Raclette-Join-Token" = Option<String>, Header, description = "What the network asks newcomers for, if it does")),
     responses(
         (status = 201, description = "It is new here", body = RegisterResponse),
@@ -72,7 +73,7 @@ pub(super) async fn register(
 /// Leave the network.
 ///
 /// Signed with the peer's key, for the epoch of its last registration. All others are told.
-#[utoipa::path(post, path = "/leave", operation_id = "leave", tag = "members", request_body = Leave, responses(
+#[utoipa::path(post, path = "/leave", operation_id = "leave", tag = "network", request_body = Leave, responses(
     (status = 204, description = "It has left"),
     RegisterProblems,
     CommonProblems,
@@ -85,16 +86,18 @@ pub(super) async fn leave(State(node): State<Arc<Node>>, Json(leave): Json<Leave
 /// List the members.
 ///
 /// In the order of their names. Only those that are online or suspect have a registration with their host and port.
-#[utoipa::path(get, path = "/peers", operation_id = "listPeers", tag = "members", params(ListQuery), responses(
+#[utoipa::path(get, path = "/peers", operation_id = "list_peers", tag = "network", params(ListQuery), responses(
     (status = 200, description = "A page of members", body = PeerPage),
     CommonProblems,
 ))]
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     Query(query): Query<ListQuery>,
-) -> Result<Json<PeerPage>, Problem> {
+) -> Result<Paged<PeerPage>, Problem> {
     let limit = checked_limit(query.limit)?;
-    Ok(Json(node.peers(query.cursor.as_deref(), query.state, usize::from(limit))))
+    let page = node.peers(query.cursor.as_deref(), query.state, usize::from(limit));
+    let next = page.next_cursor.clone();
+    Ok(Paged::new(page, next))
 }
 
 /// A page has 1 to 1,000 entries.

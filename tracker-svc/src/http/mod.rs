@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use axum::{Router, extract::FromRef};
 use raclette_service::{
-    access::{HostAllowList, OwnerGate, Token, owner_only},
+    access::{HostAllowList, OwnerGate, RateLimits, Token, owner_only},
     docs,
     health::{self, Check},
     layers::{self, Shared},
+    problem,
 };
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -32,10 +33,12 @@ const LARGEST_BODY: usize = 64 * 1024;
     ),
     servers((url = "/", description = "The tracker that serves this document")),
     tags(
-        (name = "network", description = "What the network is, and how it begins"),
-        (name = "members", description = "Who belongs to it"),
-        (name = "operator", description = "For the operator of this tracker, with the token"),
-        (name = "health", description = "For monitoring")
+        (name = "owner", description = "For the operator of this tracker: names, and the queue of undelivered requests. \
+            These routes want the operator's token: `Authorization: Bearer TOKEN`."),
+        (name = "network", description = "What peers call: what the network is, how it begins, and who belongs to it. Open \
+            to everybody."),
+        (name = "operations", description = "Whether the process lives, whether it can do its work, and what its problems \
+            mean."),
     )
 )]
 struct Document;
@@ -58,9 +61,9 @@ impl FromRef<App> for Arc<Node> {
 }
 
 /// The whole interface of a running tracker.
-pub(crate) fn router(app: App, gate: OwnerGate, hosts: HostAllowList) -> Router {
+pub(crate) fn router(app: App, gate: OwnerGate, hosts: HostAllowList, rates: RateLimits) -> Router {
     let node = &app.node;
-    let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY };
+    let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY, rates };
     let checked = node.clone();
     let (router, openapi) = routes(gate, move || checks(checked.clone())).split_for_parts();
     let title = format!("{} - Raclette tracker", node.network_info().parameters.name);
@@ -89,7 +92,7 @@ where
         .routes(routes!(operator::list))
         .routes(routes!(operator::retry))
         .routes(routes!(operator::discard));
-    public.merge(owner_only(operator, gate)).merge(health::routes(checks))
+    public.merge(owner_only(operator, gate)).merge(problem::routes()).merge(health::routes(checks))
 }
 
 async fn checks(node: Arc<Node>) -> Vec<Check> {

@@ -16,7 +16,7 @@ use crate::node::Node;
 ///
 /// What a newcomer asks first: the tracker's key, the network's id if there is one, its parameters, and who is making the
 /// genesis block if it is not made yet.
-#[utoipa::path(get, path = "/network", operation_id = "getNetwork", tag = "network", responses(
+#[utoipa::path(get, path = "/network", operation_id = "get_network", tag = "network", responses(
     (status = 200, description = "The network", body = NetworkInfo),
     CommonProblems,
 ))]
@@ -27,7 +27,7 @@ pub(super) async fn read(State(node): State<Arc<Node>>) -> Json<NetworkInfo> {
 /// Report the genesis block.
 ///
 /// From a registered peer, signed with its key. The first report wins; whoever comes later gets the winner's.
-#[utoipa::path(post, path = "/genesis", operation_id = "reportGenesis", tag = "network", request_body = GenesisReport, responses(
+#[utoipa::path(post, path = "/genesis", operation_id = "report_genesis", tag = "network", request_body = GenesisReport, responses(
     (status = 201, description = "The network begins with it", body = GenesisAccepted),
     (status = 200, description = "This very genesis block was reported before", body = GenesisAccepted),
     GenesisProblems,

@@ -6,7 +6,8 @@ use axum::{extract::State, http::StatusCode};
 use raclette_api::queue::QueuePage;
 use raclette_chain::address::Address;
 use raclette_service::{
-    extract::{Json, Path, Query},
+    answer::Paged,
+    extract::{Path, Query},
     problem::{Code, CommonProblems, Problem},
 };
 use serde::Deserialize;
@@ -50,7 +51,7 @@ pub(super) struct QueueQuery {
 /// Free a name.
 ///
 /// Only while its owner is offline or has left. The next who registers under it keeps it.
-#[utoipa::path(delete, path = "/names/{name}", operation_id = "freeName", tag = "operator",
+#[utoipa::path(delete, path = "/names/{name}", operation_id = "free_name", tag = "owner",
     params(("name" = String, Path, description = "The name", pattern = "^[a-z0-9][a-z0-9-]{0,31}$", example = "dave")),
     responses((status = 204, description = "The name is free"), NameProblems, CommonProblems))]
 pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
@@ -59,23 +60,25 @@ pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<St
 }
 
 /// List the requests that did not arrive yet.
-#[utoipa::path(get, path = "/queue", operation_id = "listQueue", tag = "operator", params(QueueQuery), responses(
+#[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "owner", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
     CommonProblems,
 ))]
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     Query(query): Query<QueueQuery>,
-) -> Result<Json<QueuePage>, Problem> {
+) -> Result<Paged<QueuePage>, Problem> {
     let limit = u32::from(checked_limit(query.limit)?);
     let destination = query.destination.as_deref().map(|text| parsed::<Address>("destination", text)).transpose()?;
     let cursor = query.cursor.as_deref().map_or(Ok(0), |text| parsed::<i64>("cursor", text))?;
     let dead = query.state.map(|state| matches!(state, StateQuery::Dead));
-    Ok(Json(node.queue_page(&QueueFilter { destination, dead }, cursor, limit).await?))
+    let page = node.queue_page(&QueueFilter { destination, dead }, cursor, limit).await?;
+    let next = page.next_cursor.clone();
+    Ok(Paged::new(page, next))
 }
 
 /// Try a request again now, even one that was refused for good.
-#[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retryQueued", tag = "operator",
+#[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retry_queued", tag = "owner",
     params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
     responses((status = 202, description = "It is tried now"), CommonProblems))]
 pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
@@ -84,7 +87,7 @@ pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) ->
 }
 
 /// Give a request up.
-#[utoipa::path(delete, path = "/queue/{id}", operation_id = "discardQueued", tag = "operator",
+#[utoipa::path(delete, path = "/queue/{id}", operation_id = "discard_queued", tag = "owner",
     params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
     responses((status = 204, description = "It is gone"), CommonProblems))]
 pub(super) async fn discard(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {

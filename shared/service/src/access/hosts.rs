@@ -16,6 +16,11 @@ use crate::problem::{Code, Problem};
 /// Paths that answer to any host name, since probes come by many names; they change nothing and tell no secrets.
 const EXEMPT: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
+/// Whether this is a path for probes: those answer to any host name, and as often as they are asked.
+pub(crate) fn is_probe_path(path: &str) -> bool {
+    EXEMPT.contains(&path)
+}
+
 /// The names by which a service may be called; `localhost` and IP addresses always may.
 #[derive(Debug, Clone, Default)]
 pub struct HostAllowList {
@@ -44,7 +49,7 @@ impl HostAllowList {
     /// # Errors
     /// 421 `misdirected_request`, naming the flag that adds the name.
     pub(crate) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
-        if EXEMPT.contains(&uri.path()) {
+        if is_probe_path(uri.path()) {
             return Ok(());
         }
         let mut hosts = headers.get_all(header::HOST).iter();

@@ -24,7 +24,10 @@ pub use self::{
     error::SendError,
     host::Host,
 };
-use crate::layers::RACLETTE_ADDRESS;
+use crate::{
+    layers::RACLETTE_ADDRESS,
+    request_id::{RequestId, X_REQUEST_ID},
+};
 
 /// Bounds of a client, and the defaults of its calls.
 #[derive(Debug, Clone)]
@@ -190,6 +193,9 @@ impl Client {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, application/problem+json"));
         if body.is_some() {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        if let Some(id) = RequestId::current() {
+            headers.entry(X_REQUEST_ID).or_insert(id.header_value());
         }
         let addresses = self.addresses(to).await?;
         if let Some(host) = to.host_header() {

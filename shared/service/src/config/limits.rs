@@ -1,11 +1,15 @@
 //! Deadlines and bounds.
 
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 use clap::Args;
 use humantime::{Duration as HumanDuration, parse_duration};
 
-use crate::{client::Settings, server::Limits};
+use crate::{
+    access::{MemberLookup, Rate, RateLimits},
+    client::Settings,
+    server::Limits,
+};
 
 /// What clients may take in time, connections and bytes.
 #[derive(Debug, Clone, Args)]
@@ -27,6 +31,20 @@ pub struct LimitArgs {
     #[arg(long, env = "RACLETTE_MAX_CONNECTIONS_PER_IP", value_name = "N", default_value_t = 256)]
     pub max_connections_per_ip: usize,
 
+    /// How many requests a second it takes from one IP address in the long run; 0: any number. Loopback is spared, and
+    /// members have a limit of their own
+    #[arg(long, env = "RACLETTE_RATE_LIMIT", value_name = "N", default_value_t = 50)]
+    pub rate_limit: u32,
+
+    /// How many requests it takes from one IP address at once
+    #[arg(long, env = "RACLETTE_RATE_BURST", value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rate_burst: u32,
+
+    /// How many requests a second it takes from one member, by its key, in the long run; 0: any number. Ten times as many
+    /// may come at once
+    #[arg(long, env = "RACLETTE_MEMBER_RATE_LIMIT", value_name = "N", default_value_t = 1000)]
+    pub member_rate_limit: u32,
+
     /// How long this service waits for another one to answer, in all
     #[arg(long, env = "RACLETTE_CALL_TIMEOUT", value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub call_timeout: Duration,
@@ -43,6 +61,17 @@ impl LimitArgs {
             connections_per_ip: self.max_connections_per_ip,
             ..Limits::default()
         }
+    }
+
+    /// How many requests are taken from one caller; `lookup` knows the members.
+    #[must_use]
+    pub fn rates(&self, lookup: MemberLookup) -> RateLimits {
+        let rate = |per_second, burst| {
+            let (per_second, burst) = (NonZeroU32::new(per_second)?, NonZeroU32::new(burst)?);
+            Some(Rate { per_second, burst })
+        };
+        let members = rate(self.member_rate_limit, self.member_rate_limit.saturating_mul(10));
+        RateLimits::new(rate(self.rate_limit, self.rate_burst), members, Some(lookup))
     }
 
     /// The bounds of calls to other services.

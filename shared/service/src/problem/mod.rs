@@ -4,21 +4,24 @@
 //! [`Code`]s is shared by both services. A problem that a person meets says how to mend it (`mend`), mostly as the
 //! exact command.
 
+pub mod catalogue;
 mod code;
 mod details;
 mod message;
+mod pages;
 mod responses;
 
 use std::fmt;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use serde_json::Value;
 
 pub use self::{
     code::{Code, UnknownCode},
     details::{FieldError, ProblemDetails},
+    pages::routes,
     responses::{CommonProblems, OwnerProblems},
 };
 
@@ -136,6 +139,9 @@ impl IntoResponse for Problem {
         let mut response = (code.status(), self.body()).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if code.status() == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"owner\""));
+        }
         if let Some(seconds) = self.0.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

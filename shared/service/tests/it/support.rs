@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::ConnectInfo};
 use raclette_service::{
-    access::{HostAllowList, OwnerGate, owner_only},
+    access::{HostAllowList, OwnerGate, RateLimits, owner_only},
     docs,
     extract::Json,
     health::{self, Check},
@@ -70,7 +70,12 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(router: Router, limits: Limits) -> Self {
-        let shared = Shared { address: ADDRESS.to_owned(), hosts: HostAllowList::default(), body_limit: 1024 };
+        let shared = Shared {
+            address: ADDRESS.to_owned(),
+            hosts: HostAllowList::default(),
+            body_limit: 1024,
+            rates: RateLimits::none(),
+        };
         Self::start_bare(layers::wrap(router, shared), limits).await
     }
 
