@@ -1,7 +1,7 @@
 //! The HTTP API: thin callers of the node.
 //!
 //! - For the network, open to everybody: `status`, `membership`, `transactions`, `chain`, `blocks` (with
-//!   `compact`), `race`.
+//!   `compact`), `race`; `events`, which tells the owner more.
 //! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
 //!   requests), `health` (what `/readyz` looks at).
@@ -14,6 +14,7 @@ mod blocks;
 mod chain;
 mod compact;
 mod error;
+mod events;
 mod health;
 mod mail;
 mod membership;
@@ -181,6 +182,7 @@ fn network() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status::get_status))
         .routes(routes!(status::answer_challenge))
+        .routes(routes!(events::read_events))
         .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
         .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
         .routes(routes!(transactions::get_transaction))

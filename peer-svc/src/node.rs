@@ -13,12 +13,15 @@ mod event;
 mod mail;
 mod mempool;
 mod state;
+mod told;
 mod verified;
 pub mod writer;
 
 use std::sync::Arc;
 
+use raclette_api::event::EventBody;
 use raclette_chain::{address::Address, hash::NetworkId, keys::PrivateKey};
+use raclette_service::{clock::now_ms, events::Feed};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
@@ -63,6 +66,7 @@ pub struct Node {
     members: Members,
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<Event>,
+    feed: Feed,
     verified: VerifiedLeaves,
     /// Bounds how many signatures are verified at once, so that the API keeps its share of the processors.
     verifying: Arc<Semaphore>,
@@ -79,6 +83,8 @@ pub struct WriterEnds {
     pub state: watch::Sender<Option<Arc<State>>>,
     /// Where it is told what happened.
     pub events: broadcast::Sender<Event>,
+    /// Where others read what happened.
+    pub feed: Feed,
 }
 
 impl Node {
@@ -93,6 +99,7 @@ impl Node {
         let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
         let (publisher, state) = watch::channel(state);
         let (events, _) = broadcast::channel(EVENTS);
+        let feed = Feed::new(readers.clone());
         let verifying = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let node = Self {
             identity,
@@ -101,11 +108,12 @@ impl Node {
             members,
             commands,
             events: events.clone(),
+            feed: feed.clone(),
             verified: VerifiedLeaves::default(),
             verifying: Arc::new(Semaphore::new(verifying)),
             sending: Mutex::new(()),
         };
-        (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events })
+        (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events, feed })
     }
 
     /// Who this peer is.
@@ -146,7 +154,26 @@ impl Node {
         self.state.clone()
     }
 
-    /// What happens from now on.
+    /// Where what happened is read, one by one and numbered.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
+    /// Stores an event of which nothing else is stored.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn tell(&self, body: EventBody) -> Result<(), NodeError> {
+        self.ask(|answer| Command::Tell(Box::new(body), answer)).await
+    }
+
+    /// Tells an event to those who follow right now, and stores nothing.
+    pub fn tell_live(&self, body: &EventBody) {
+        self.feed.tell_live(now_ms(), body);
+    }
+
+    /// What happens from now on, for this peer's own tasks.
     #[must_use]
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()

@@ -13,6 +13,7 @@ use raclette_service::{
     tasks::Tasks,
 };
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, NetworkArgs, ParametersConflict},
@@ -86,13 +87,17 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
 
     let tasks = Tasks::new();
     tasks::start(&tasks, &node, companions, &net, config.membership.liveness_interval);
+    // Whoever follows the events is let go before the deadline for the last requests.
+    let waiting = CancellationToken::new();
     let app = App {
         node: node.clone(),
         operator_curl: format!("curl {}", config.access.curl_option(&data)).into(),
         url: base_url(&host, local.port()).into(),
+        gate,
+        stopping: waiting.clone(),
     };
     let rates = config.limits.rates(member_lookup(&node));
-    let router = http::router(app, gate, config.access.host_allow_list(&host), rates);
+    let router = http::router(app, config.access.host_allow_list(&host), rates);
     let network = node.network_info();
     tracing::info!(
         network = network.parameters.name,
@@ -100,6 +105,10 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         members = network.peers.online + network.peers.offline,
         "the tracker listens on http://{local}, its pages are at http://{local}/docs/"
     );
+    let shutdown = async {
+        shutdown.await;
+        waiting.cancel();
+    };
     let limits = Limits { drain: DRAIN, ..config.limits.server() };
     server::serve(listener, router, limits, shutdown).await;
 

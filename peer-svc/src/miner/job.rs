@@ -5,6 +5,7 @@ use std::{
     time::Instant,
 };
 
+use raclette_api::event::{EventBody, MiningEvent, MiningStep};
 use raclette_chain::{address::Address, hash::BlockHash, target::CompactTarget};
 use raclette_service::clock::now_ms;
 use tokio::sync::watch;
@@ -149,6 +150,34 @@ impl Job {
                 return Outcome::Cancelled;
             }
         }
+    }
+
+    /// A step of this job, in the words of `GET /events`.
+    pub(super) fn step(&self, status: MiningStep) -> MiningEvent {
+        MiningEvent {
+            status,
+            job: self.id.clone(),
+            height: self.template().height,
+            attempts: self.attempts(),
+            rate: self.rate(),
+            block: None,
+            winner: None,
+            reason: None,
+        }
+    }
+
+    /// How this job ended, in the words of `GET /events`.
+    pub(super) fn end(&self, outcome: &Outcome) -> EventBody {
+        EventBody::Mining(match outcome {
+            Outcome::Mined { block } => MiningEvent { block: Some(block.to_string()), ..self.step(MiningStep::Found) },
+            Outcome::LostRace { winner, block } => MiningEvent {
+                block: Some(block.to_string()),
+                winner: Some(winner.to_string()),
+                ..self.step(MiningStep::LostRace)
+            },
+            Outcome::Cancelled => self.step(MiningStep::Cancelled),
+            Outcome::Failed { reason } => MiningEvent { reason: Some(reason.clone()), ..self.step(MiningStep::Failed) },
+        })
     }
 
     pub(super) fn cancelled(&self) -> &CancellationToken {

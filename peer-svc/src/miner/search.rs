@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use raclette_api::event::{EventBody, MiningStep};
 use raclette_chain::{
     accounts::Overlay,
     amount::Amount,
@@ -38,13 +39,31 @@ const SLICE: u64 = 1 << 17;
 
 /// Runs a job to its end.
 pub(super) async fn run(node: Arc<Node>, race: Arc<Race>, job: Arc<Job>, order: Order, stopping: CancellationToken) {
+    tell(&node, EventBody::Mining(job.step(MiningStep::Started))).await;
     let outcome = tokio::select! {
         outcome = search(&node, &race, &job, order) => outcome,
         () = job.cancelled().cancelled() => Outcome::Cancelled,
         () = stopping.cancelled() => Outcome::Cancelled,
     };
     tracing::info!(job = job.id(), attempts = job.attempts(), ?outcome, "mining has ended");
+    // Before anybody who waits for the end is told, so that it can be read by then.
+    tell(&node, job.end(&outcome)).await;
     job.set_state(JobState::Done(outcome));
+}
+
+/// Stores a step as an event. The job does not depend on it.
+async fn tell(node: &Node, step: EventBody) {
+    if let Err(error) = node.tell(step).await {
+        tracing::debug!(%error, "a step of mining is not among the events");
+    }
+}
+
+/// Waits for the block that another member says to have found.
+async fn pause(node: &Node, job: &Job) {
+    if job.state() != JobState::Paused {
+        job.set_state(JobState::Paused);
+        tell(node, EventBody::Mining(job.step(MiningStep::Paused))).await;
+    }
 }
 
 async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> Outcome {
@@ -61,7 +80,7 @@ async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> 
             return lost(node, &state).await;
         }
         if let Some(until) = race.paused_until(&state, Instant::now()) {
-            job.set_state(JobState::Paused);
+            pause(node, job).await;
             // A new tip ends the waiting; so does the end of patience.
             let _ = tokio::time::timeout_at(until.into(), states.changed()).await;
             continue;
@@ -70,6 +89,8 @@ async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> 
         let template = prepare(node, &state, order.max_transactions);
         job.set_template(Template { height: template.header.height, target: template.header.target });
         let Some(header) = round(job, &template, order.threads, &mut states).await else {
+            // Once a round, which is about once a second.
+            node.tell_live(&EventBody::Mining(job.step(MiningStep::Progress)));
             continue;
         };
         // Found. Another's claim may have come meanwhile: then the block is held back while its body may still come, and
@@ -78,7 +99,7 @@ async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> 
             && state.tip().hash == start
             && let Some(until) = race.paused_until(&state, Instant::now())
         {
-            job.set_state(JobState::Paused);
+            pause(node, job).await;
             let _ = tokio::time::timeout_at(until.into(), states.changed()).await;
         }
         let block = Block::new(header, template.reward, template.transactions);

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use raclette_api::event::TransactionStep;
 use raclette_chain::{
     accounts::{self, Overlay},
     address::Address,
@@ -14,7 +15,7 @@ use raclette_chain::{
 use raclette_service::crash_point::crash_point;
 use sqlx::SqliteConnection;
 
-use super::{BlockOutcome, Event, NodeError, Origin, State, draft::Draft};
+use super::{BlockOutcome, Event, NodeError, Origin, State, draft::Draft, told};
 use crate::store::{self, StoreError};
 
 /// Accepts a block whose signatures have been verified.
@@ -57,8 +58,10 @@ pub(super) async fn accept_block(
     crash_point("block", "stored");
     state.index.insert(*block.header());
     // 5. If its branch wins, it becomes the active one.
+    let told_before = draft.told.len();
     let outcome = activate_best(connection, draft, &block).await?;
-    if outcome.is_ok() {
+    if let Ok(outcome) = &outcome {
+        draft.tell_at(told_before, &told::block(&block, *outcome));
         draft.events.push(Event::Block { block, origin, relay });
     }
     Ok(outcome)
@@ -189,10 +192,18 @@ async fn switch(
     state.index.follow(path);
     accounts::write(&mut state.accounts, branch.changed.iter().copied());
     let new = state.tip().hash;
+    let told_before = draft.told.len();
     let returned = return_to_ledger(draft, &branch);
     crash_point(place(path), "returned");
+    let (connected, disconnected) = (branch.connected.len(), branch.disconnected.len());
+    if disconnected > 0
+        && let Some(state) = &draft.state
+    {
+        let reorg = told::reorg(&old, state.tip(), connected, disconnected, returned);
+        draft.tell_at(told_before, &reorg);
+    }
     draft.accounts(branch.changed);
-    draft.events.push(Event::Tip { old, new, disconnected: branch.disconnected.len(), returned });
+    draft.events.push(Event::Tip { old, new, disconnected, returned });
     Ok(())
 }
 
@@ -203,9 +214,10 @@ fn return_to_ledger(draft: &mut Draft, branch: &Branch) -> usize {
     let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
     for (block, _) in &branch.connected {
         for transaction in block.transactions() {
+            draft.confirmed(transaction, block.header().height);
             if state.ledger.remove(&transaction.id()).is_some() {
                 // What was pending here is in the owner's mail since then.
-                draft.not_pending(transaction.id());
+                draft.leaves_ledger(transaction.id());
             } else {
                 draft.mail(&Arc::new(transaction.clone()));
             }
@@ -214,12 +226,8 @@ fn return_to_ledger(draft: &mut Draft, branch: &Branch) -> usize {
     // Pending transactions first make way for what is confirmed now, or can no longer be paid.
     let mut touched: BTreeSet<Address> = branch.changed.iter().map(|(address, _)| *address).collect();
     touched.extend(branch.disconnected.iter().flat_map(|block| block.transactions().iter().map(|one| one.sender())));
-    let before: Vec<_> = state
-        .ledger
-        .iter()
-        .filter(|transaction| touched.contains(&transaction.sender()))
-        .map(|transaction| transaction.id())
-        .collect();
+    let before: Vec<_> =
+        state.ledger.iter().filter(|transaction| touched.contains(&transaction.sender())).cloned().collect();
     for address in &touched {
         let account = state.account(address);
         state.ledger.refresh(address, &account);
@@ -235,22 +243,23 @@ fn return_to_ledger(draft: &mut Draft, branch: &Branch) -> usize {
             let context = super::state::state_context(&state.rules, &state.index, now, true);
             match state.ledger.add(Arc::clone(&transaction), &account, &context) {
                 Ok(_) => {
-                    draft.pending(&transaction, false);
+                    draft.pending(&transaction, TransactionStep::Returned, false);
                     returned += 1;
                 }
                 Err(error) => {
-                    tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again")
+                    tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again");
+                    draft.not_pending(&transaction, TransactionStep::Dropped);
                 }
             }
         }
     }
-    for id in before {
-        if state.ledger.get(&id).is_none() {
-            draft.not_pending(id);
+    for transaction in before {
+        if state.ledger.get(&transaction.id()).is_none() {
+            draft.not_pending(&transaction, TransactionStep::Dropped);
         }
     }
     for expired in state.ledger.expire(state.next_height(), now) {
-        draft.not_pending(expired.id());
+        draft.not_pending(&expired, TransactionStep::Expired);
     }
     draft.state = Some(state);
     returned

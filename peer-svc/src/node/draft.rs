@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use raclette_api::event::{EventBody, TransactionStep};
 use raclette_chain::{
     accounts::Account,
     address::Address,
@@ -9,9 +10,10 @@ use raclette_chain::{
     message::SealedMessage,
     transaction::SignedTransaction,
 };
+use raclette_service::{events::Entry, queue::QueueChange};
 use sqlx::SqliteConnection;
 
-use super::{Event, State};
+use super::{Event, State, told};
 use crate::store::{self, StoreError, ledger::NewRow};
 
 /// Changes of one batch.
@@ -23,8 +25,10 @@ pub(super) struct Draft {
     pub(super) owner: Address,
     /// Now, in milliseconds since 1970.
     pub(super) now: u64,
-    /// What happened, to be published after the commit.
+    /// What happened, for this peer's own tasks after the commit.
     pub(super) events: Vec<Event>,
+    /// What happened, for everybody, to be stored in the same commit.
+    pub(super) told: Vec<Entry>,
     accounts: HashMap<Address, Account>,
     /// The last word about each pending transaction: to be stored, or to be deleted.
     ledger: HashMap<TransactionId, Option<NewRow>>,
@@ -39,6 +43,7 @@ impl Draft {
             owner,
             now,
             events: Vec::new(),
+            told: Vec::new(),
             accounts: HashMap::new(),
             ledger: HashMap::new(),
             messages: Vec::new(),
@@ -46,19 +51,54 @@ impl Draft {
         }
     }
 
+    /// Tells what happened.
+    pub(super) fn tell(&mut self, body: &EventBody) {
+        self.told.push(Entry::new(self.now, body));
+    }
+
+    /// Tells what happened before all that was told since there were `place` entries.
+    pub(super) fn tell_at(&mut self, place: usize, body: &EventBody) {
+        self.told.insert(place, Entry::new(self.now, body));
+    }
+
+    /// Changes the queue, and tells what that means for a delivery. Returns how many rows it touched.
+    pub(super) async fn queue(
+        &mut self,
+        connection: &mut SqliteConnection,
+        change: &QueueChange,
+    ) -> Result<u64, StoreError> {
+        let (touched, event) = change.apply_and_tell(connection).await?;
+        if let Some(event) = event {
+            self.tell(&EventBody::Delivery(event));
+        }
+        Ok(touched)
+    }
+
     /// Notes accounts to be written.
     pub(super) fn accounts(&mut self, changed: impl IntoIterator<Item = (Address, Account)>) {
         self.accounts.extend(changed);
     }
 
-    /// Notes a transaction that is now pending.
-    pub(super) fn pending(&mut self, transaction: &Arc<SignedTransaction>, unrelayed: bool) {
+    /// Notes a transaction that is now pending, new or again.
+    pub(super) fn pending(&mut self, transaction: &Arc<SignedTransaction>, step: TransactionStep, unrelayed: bool) {
+        self.tell(&told::transaction(transaction, step, None));
         let row = NewRow { transaction: Arc::clone(transaction), received: self.now, unrelayed };
         self.ledger.insert(transaction.id(), Some(row));
     }
 
-    /// Notes a transaction that is no longer pending.
-    pub(super) fn not_pending(&mut self, id: TransactionId) {
+    /// Notes a transaction that is no longer pending, and why.
+    pub(super) fn not_pending(&mut self, transaction: &SignedTransaction, step: TransactionStep) {
+        self.tell(&told::transaction(transaction, step, None));
+        self.ledger.insert(transaction.id(), None);
+    }
+
+    /// Notes a transaction that a block of the active branch holds now.
+    pub(super) fn confirmed(&mut self, transaction: &SignedTransaction, height: u32) {
+        self.tell(&told::transaction(transaction, TransactionStep::Confirmed, Some(height)));
+    }
+
+    /// Notes that a transaction's row leaves the ledger since a block holds it.
+    pub(super) fn leaves_ledger(&mut self, id: TransactionId) {
         self.ledger.insert(id, None);
     }
 
@@ -80,7 +120,7 @@ impl Draft {
     }
 
     /// Writes the rows: many to a statement.
-    pub(super) async fn write(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
         if !self.accounts.is_empty() {
             let changed = self.accounts.iter().map(|(address, account)| (*address, *account));
             store::accounts::write(connection, changed).await?;
@@ -98,9 +138,12 @@ impl Draft {
         rows.sort_by_key(|row| (row.transaction.sender(), row.transaction.transaction().sequence));
         store::ledger::insert(connection, &rows).await?;
         store::ledger::insert_messages(connection, &self.messages).await?;
-        for transaction in &self.mail {
+        for transaction in std::mem::take(&mut self.mail) {
             let sent = transaction.sender() == self.owner;
-            store::mail::insert(connection, transaction, sent, self.now).await?;
+            let is_new = store::mail::insert(connection, &transaction, sent, self.now).await?;
+            if is_new && !sent {
+                self.tell(&told::message(&transaction));
+            }
         }
         Ok(())
     }

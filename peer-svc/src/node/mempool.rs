@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use raclette_api::event::TransactionStep;
 use raclette_chain::{
     hash::TransactionId,
     ledger::Added,
@@ -202,16 +203,19 @@ async fn add_to(
     let Added::Accepted { replaced, evicted } = added else {
         return Ok(Ok(TransactionOutcome::Known));
     };
-    for gone in replaced.iter().chain(&evicted) {
-        draft.not_pending(gone.id());
+    if let Some(gone) = &replaced {
+        draft.not_pending(gone, TransactionStep::Replaced);
+    }
+    for gone in &evicted {
+        draft.not_pending(gone, TransactionStep::Evicted);
     }
     // The recipient passes on what it got; everybody passes on what came from outside of the network.
     let is_recipient = offer.transaction.transaction().recipient == draft.owner;
     let relay = is_recipient || offer.origin == Origin::Local;
-    draft.pending(&offer.transaction, relay);
+    draft.pending(&offer.transaction, TransactionStep::Accepted, relay);
     draft.mail(&offer.transaction);
     for change in &offer.deliveries {
-        change.apply(connection).await?;
+        draft.queue(connection, change).await?;
     }
     draft.events.push(Event::Transaction {
         transaction: offer.transaction,

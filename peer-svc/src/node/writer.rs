@@ -5,7 +5,10 @@
 
 use std::{future::Future, sync::Arc};
 
-use raclette_api::membership::PeerRecord;
+use raclette_api::{
+    event::{EventBody, GenesisEvent},
+    membership::PeerRecord,
+};
 use raclette_chain::{
     address::Address,
     block::{Block, Unchecked},
@@ -14,12 +17,17 @@ use raclette_chain::{
     message::SealedMessage,
     transaction::SignedTransaction,
 };
-use raclette_service::{clock::now_ms, crash_point::crash_point, queue::QueueChange};
+use raclette_service::{
+    clock::now_ms,
+    crash_point::crash_point,
+    events::{Appended, Log},
+    queue::QueueChange,
+};
 use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
 
 use super::{
-    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool,
+    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool, told,
 };
 use crate::store::{self, StoreError, meta};
 
@@ -74,6 +82,8 @@ pub enum Command {
     Members(Vec<PeerRecord>, Answer<()>),
     /// A single value.
     Meta(&'static str, String, Answer<()>),
+    /// An event of which nothing else is stored.
+    Tell(Box<EventBody>, Answer<()>),
 }
 
 /// Writes until all senders of commands are gone, or `stop` completes; then brings the file into order.
@@ -86,7 +96,8 @@ pub async fn run(
     owner: Address,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let WriterEnds { mut commands, state, events } = ends;
+    let WriterEnds { mut commands, state, events, feed } = ends;
+    let mut log = Log::open(&mut connection, &feed).await?;
     tokio::pin!(stop);
     let mut stopping = false;
     loop {
@@ -108,12 +119,13 @@ pub async fn run(
         }
         let current = state.borrow().clone();
         let draft = Draft::new(current.as_deref().cloned(), owner, now_ms());
-        match commit(&mut connection, draft, batch).await {
-            Ok((draft, replies)) => {
+        match commit(&mut connection, &log, draft, batch).await {
+            Ok((draft, appended, replies)) => {
                 crash_point("commit", "committed");
                 if let Some(new) = draft.state {
                     state.send_replace(Some(Arc::new(new)));
                 }
+                log.publish(appended);
                 for event in draft.events {
                     // Nobody listening is no failure.
                     let _ = events.send(event);
@@ -163,9 +175,10 @@ impl Reply {
 
 async fn commit(
     connection: &mut SqliteConnection,
+    log: &Log,
     mut draft: Draft,
     batch: Vec<Command>,
-) -> Result<(Draft, Vec<Reply>), (NodeError, Vec<Reply>)> {
+) -> Result<(Draft, Appended, Vec<Reply>), (NodeError, Vec<Reply>)> {
     let mut replies = Vec::with_capacity(batch.len());
     let mut transaction = match connection.begin_with("begin immediate").await {
         Ok(transaction) => transaction,
@@ -184,12 +197,17 @@ async fn commit(
         }
     }
     crash_point("commit", "executed");
-    if let Err(error) = draft.write(&mut transaction).await {
-        return Err((error.into(), replies));
-    }
+    let appended = match draft.write(&mut transaction).await {
+        Ok(()) => log.append(&mut transaction, std::mem::take(&mut draft.told)).await.map_err(StoreError::from),
+        Err(error) => Err(error),
+    };
+    let appended = match appended {
+        Ok(appended) => appended,
+        Err(error) => return Err((error.into(), replies)),
+    };
     crash_point("commit", "written");
     match transaction.commit().await {
-        Ok(()) => Ok((draft, replies)),
+        Ok(()) => Ok((draft, appended, replies)),
         Err(error) => Err((error.into(), replies)),
     }
 }
@@ -204,7 +222,8 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             | Command::Delivered(_, _, answer)
             | Command::Message(_, _, answer)
             | Command::Members(_, answer)
-            | Command::Meta(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            | Command::Meta(_, _, answer)
+            | Command::Tell(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Block(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Queue(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
@@ -250,11 +269,18 @@ async fn execute(
         }
         Command::Members(records, answer) => {
             let result = store::peers::write(connection, &records).await;
+            for record in &records {
+                draft.tell(&told::member(record));
+            }
             split(answer, result.map(Ok))
         }
         Command::Meta(key, value, answer) => {
             let result = meta::set(connection, key, &value).await;
             split(answer, result.map(Ok))
+        }
+        Command::Tell(body, answer) => {
+            draft.tell(&body);
+            split(answer, Ok(Ok(())))
         }
     }
 }
@@ -287,6 +313,7 @@ async fn found(
     let json = serde_json::to_string(&message)
         .map_err(|error| StoreError::Damaged { what: "the genesis block".into(), reason: error.to_string() })?;
     meta::set(connection, meta::key::GENESIS, &json).await?;
+    draft.tell(&EventBody::Genesis(GenesisEvent { network_id: genesis.network().to_string() }));
     draft.state = Some(State::new(genesis));
     Ok(Ok(()))
 }
@@ -327,7 +354,7 @@ async fn change_queue(
 ) -> Result<Vec<u64>, StoreError> {
     let mut counts = Vec::with_capacity(changes.len());
     for change in changes {
-        counts.push(change.apply(connection).await?);
+        counts.push(draft.queue(connection, change).await?);
     }
     if changes
         .iter()

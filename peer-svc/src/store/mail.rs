@@ -26,7 +26,7 @@ pub struct Item {
     pub delivered: Option<u64>,
 }
 
-/// Notes a transaction that concerns the owner; one that is known stays as it is.
+/// Notes a transaction that concerns the owner; one that is known stays as it is. Whether it was not known.
 ///
 /// # Errors
 /// When SQLite fails.
@@ -35,15 +35,16 @@ pub async fn insert(
     transaction: &SignedTransaction,
     sent: bool,
     received: u64,
-) -> Result<(), StoreError> {
-    sqlx::query("insert into mail (txid, sent, received, body) values (?, ?, ?, ?) on conflict (txid) do nothing")
-        .bind(transaction.id().as_bytes().as_slice())
-        .bind(sent)
-        .bind(to_sql(received))
-        .bind(codec::encode_transaction(transaction))
-        .execute(connection)
-        .await?;
-    Ok(())
+) -> Result<bool, StoreError> {
+    let done =
+        sqlx::query("insert into mail (txid, sent, received, body) values (?, ?, ?, ?) on conflict (txid) do nothing")
+            .bind(transaction.id().as_bytes().as_slice())
+            .bind(sent)
+            .bind(to_sql(received))
+            .bind(codec::encode_transaction(transaction))
+            .execute(connection)
+            .await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Notes that the recipient's peer has a transaction.

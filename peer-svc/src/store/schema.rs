@@ -3,7 +3,10 @@
 use raclette_service::sqlite::Formats;
 
 /// The formats of the file.
-pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA]];
+pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA], FORMAT_2];
+
+/// What format 2 adds.
+const FORMAT_2: &[&str] = &[raclette_service::events::SCHEMA];
 
 const TABLES: &str = "
 -- Single values: network, genesis, tracker, epoch.

@@ -5,6 +5,7 @@ mod access;
 mod blocks;
 mod chain;
 mod crash;
+mod events;
 mod file;
 mod membership;
 mod mining;

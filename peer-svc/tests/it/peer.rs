@@ -6,6 +6,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header, request::Builder},
+    response::Response,
 };
 use peer_svc::{
     http::{self, App, Curl, Parts},
@@ -167,6 +168,11 @@ impl Peer {
         let body = to_bytes(body, usize::MAX).await.unwrap();
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Calls for an answer that does not end.
+    pub(crate) async fn stream(&self, request: Request<Body>) -> Response {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

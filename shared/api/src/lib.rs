@@ -9,12 +9,13 @@
 //! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
 //! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
-//! - [`wallet`], [`mining`], [`queue`]: what a peer shows to its owner.
+//! - [`wallet`], [`mining`], [`queue`]: what a peer shows to its owner. [`event`]: what happens, one by one.
 
 pub mod block;
 pub mod chain;
 pub mod encoding;
 pub mod error;
+pub mod event;
 pub mod example;
 pub mod membership;
 pub mod message;

@@ -1,6 +1,7 @@
 //! The tracker's HTTP interface: what is public, what is the operator's, and the document that describes both.
 
 mod error;
+mod events;
 mod members;
 mod network;
 mod operator;
@@ -15,6 +16,7 @@ use raclette_service::{
     layers::{self, Shared},
     problem,
 };
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -52,6 +54,10 @@ pub(crate) struct App {
     pub(crate) operator_curl: Arc<str>,
     /// The tracker's own base URL.
     pub(crate) url: Arc<str>,
+    /// What opens the operator's routes.
+    pub(crate) gate: OwnerGate,
+    /// Ends all waiting in handlers when the tracker stops.
+    pub(crate) stopping: CancellationToken,
 }
 
 impl FromRef<App> for Arc<Node> {
@@ -61,11 +67,11 @@ impl FromRef<App> for Arc<Node> {
 }
 
 /// The whole interface of a running tracker.
-pub(crate) fn router(app: App, gate: OwnerGate, hosts: HostAllowList, rates: RateLimits) -> Router {
+pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Router {
     let node = &app.node;
     let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY, rates };
     let checked = node.clone();
-    let (router, openapi) = routes(gate, move || checks(checked.clone())).split_for_parts();
+    let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone())).split_for_parts();
     let title = format!("{} - Raclette tracker", node.network_info().parameters.name);
     layers::wrap(router.merge(docs::routes(openapi, &title)).with_state(app), shared)
 }
@@ -86,7 +92,8 @@ where
         .routes(routes!(network::report_genesis))
         .routes(routes!(members::register))
         .routes(routes!(members::leave))
-        .routes(routes!(members::list));
+        .routes(routes!(members::list))
+        .routes(routes!(events::read));
     let operator = OpenApiRouter::new()
         .routes(routes!(operator::free_name))
         .routes(routes!(operator::list))

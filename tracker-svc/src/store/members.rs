@@ -1,6 +1,9 @@
 //! Members as rows, and what one event of the register changes in them.
 
-use raclette_api::membership::Registration;
+use raclette_api::{
+    event::{EventBody, GenesisEvent, MemberEvent, MemberStep},
+    membership::Registration,
+};
 use raclette_chain::{address::Address, genesis::Genesis, time::Timestamp};
 use raclette_service::{
     membership::{Effects, Member, MemberState, Newcomer},
@@ -66,6 +69,7 @@ impl Store {
         let mut transaction = self.begin().await?;
         for member in &effects.changed {
             put(&mut transaction, member).await?;
+            transaction.tell(&told(member));
             if member.state == MemberState::Left {
                 queue::remove_destination(&mut transaction, &member.address()).await?;
             }
@@ -77,8 +81,9 @@ impl Store {
             queue::wake(&mut transaction, address, url.as_deref(), now).await?;
         }
         for address in &effects.removed {
-            let statement = sqlx::query("delete from members where address = ?1").bind(address.to_string());
-            statement.execute(&mut *transaction).await?;
+            if let Some(event) = remove(&mut transaction, address).await? {
+                transaction.tell(&event);
+            }
             queue::remove_destination(&mut transaction, address).await?;
         }
         if !effects.changed.is_empty() {
@@ -86,8 +91,9 @@ impl Store {
         }
         if let Some(genesis) = genesis {
             meta::put_genesis(&mut transaction, genesis).await?;
+            transaction.tell(&EventBody::Genesis(GenesisEvent { network_id: genesis.network().to_string() }));
         }
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Members whose newest version was not announced yet.
@@ -118,6 +124,41 @@ pub(super) async fn announced(connection: &mut SqliteConnection, announced: &[Un
             .await?;
     }
     Ok(())
+}
+
+/// A member's news, as an event.
+fn told(member: &Member) -> EventBody {
+    let state = match member.state {
+        MemberState::Online => MemberStep::Online,
+        MemberState::Offline => MemberStep::Offline,
+        MemberState::Left => MemberStep::Left,
+    };
+    EventBody::Member(MemberEvent {
+        name: member.name.clone(),
+        address: member.address().to_string(),
+        state,
+        epoch: member.epoch(),
+        version: member.version,
+        url: member.is_online().then(|| member.url()),
+    })
+}
+
+/// Deletes a member; what is told of it if it was there.
+async fn remove(connection: &mut SqliteConnection, address: &Address) -> Result<Option<EventBody>, StoreError> {
+    let statement = "
+        delete from members where address = ?1
+        returning name, version, cast(registration ->> '$.epoch' as integer)";
+    let gone: Option<(String, i64, i64)> =
+        sqlx::query_as(statement).bind(address.to_string()).fetch_optional(connection).await?;
+    let Some((name, version, epoch)) = gone else { return Ok(None) };
+    Ok(Some(EventBody::Member(MemberEvent {
+        name,
+        address: address.to_string(),
+        state: MemberStep::Removed,
+        epoch: from_sql(epoch)?,
+        version: from_sql(version)?,
+        url: None,
+    })))
 }
 
 async fn put(connection: &mut SqliteConnection, member: &Member) -> Result<(), StoreError> {

@@ -29,7 +29,7 @@ impl Store {
     pub async fn fix_parameters(&self, parameters: &Parameters) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         write(&mut transaction, PARAMETERS, &ParametersMessage::from(parameters)).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// The genesis block, if it was made.

@@ -7,19 +7,30 @@ mod members;
 mod meta;
 mod queue;
 
-use std::path::Path;
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+};
 
+use raclette_api::event::EventBody;
 use raclette_service::{
+    clock::now_ms,
+    events::{self, Entry, Feed, Log},
     queue::SCHEMA,
     sqlite::{self, Formats},
 };
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 pub use self::members::{Loaded, Unannounced};
 pub use raclette_service::sqlite::StoreError;
 
 /// The formats that the file went through.
-const FORMATS: Formats = &[&[TABLES, SCHEMA]];
+const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2];
+
+/// What format 2 adds.
+const FORMAT_2: &[&str] = &[events::SCHEMA];
 
 const TABLES: &str = "
 -- Single values, as JSON: parameters, genesis, version.
@@ -45,6 +56,44 @@ pub struct Store {
     /// One connection: whoever has it is the only writer.
     writer: SqlitePool,
     readers: SqlitePool,
+    feed: Feed,
+    /// Held by whoever writes.
+    log: Arc<Mutex<Log>>,
+}
+
+/// A transaction that changes something, and what it tells of.
+struct Writing {
+    transaction: Transaction<'static, Sqlite>,
+    log: OwnedMutexGuard<Log>,
+    told: Vec<Entry>,
+}
+
+impl Writing {
+    /// Tells what happened, in the same commit.
+    fn tell(&mut self, body: &EventBody) {
+        self.told.push(Entry::new(now_ms(), body));
+    }
+
+    async fn commit(mut self) -> Result<(), StoreError> {
+        let appended = self.log.append(&mut self.transaction, self.told).await?;
+        self.transaction.commit().await?;
+        self.log.publish(appended);
+        Ok(())
+    }
+}
+
+impl Deref for Writing {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Writing {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
 }
 
 impl Store {
@@ -54,7 +103,15 @@ impl Store {
     /// See [`StoreError`].
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
         let (writer, readers) = sqlite::open_pools(path, FORMATS).await?;
-        Ok(Self { writer, readers })
+        let feed = Feed::new(readers.clone());
+        let log = Log::open(&mut *writer.acquire().await?, &feed).await?;
+        Ok(Self { writer, readers, feed, log: Arc::new(Mutex::new(log)) })
+    }
+
+    /// Where what happened is read.
+    #[must_use]
+    pub fn feed(&self) -> &Feed {
+        &self.feed
     }
 
     /// Ends all connections; what is in the write-ahead log goes into the file.
@@ -76,8 +133,10 @@ impl Store {
         Ok(())
     }
 
-    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
-        Ok(self.writer.begin_with("begin immediate").await?)
+    async fn begin(&self) -> Result<Writing, StoreError> {
+        let log = Arc::clone(&self.log).lock_owned().await;
+        let transaction = self.writer.begin_with("begin immediate").await?;
+        Ok(Writing { transaction, log, told: Vec::new() })
     }
 }
 

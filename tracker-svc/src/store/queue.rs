@@ -1,9 +1,10 @@
 //! The failed requests, for the drain, the announcements and the operator.
 
+use raclette_api::event::EventBody;
 use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::queue::{Backoff, Counts, Filter, Page, QueueChange, QueueStore, Row, sql};
 
-use super::{Store, StoreError, Unannounced, members};
+use super::{Store, StoreError, Unannounced, Writing, members};
 
 impl Store {
     /// Brings rows closer that were written while the clock stood in the future.
@@ -13,7 +14,7 @@ impl Store {
     pub async fn clamp_queue(&self, now: Timestamp) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sql::clamp_at_start(&mut transaction, now, Backoff::default().cap).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Notes in one transaction what was announced to whom: the rows that wait now or no longer, and the versions done.
@@ -23,10 +24,10 @@ impl Store {
     pub async fn announced(&self, changes: &[QueueChange], versions: &[Unannounced]) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         for change in changes {
-            change.apply(&mut transaction).await?;
+            apply(&mut transaction, change).await?;
         }
         members::announced(&mut transaction, versions).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await
     }
 
     /// Writes one change to the queue and says how many rows it touched.
@@ -35,7 +36,7 @@ impl Store {
     /// Those of the database.
     pub async fn change_queue(&self, change: &QueueChange) -> Result<u64, StoreError> {
         let mut transaction = self.begin().await?;
-        let touched = change.apply(&mut transaction).await?;
+        let touched = apply(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(touched)
     }
@@ -73,4 +74,13 @@ impl QueueStore for Store {
     async fn change(&self, changes: Vec<QueueChange>) -> Result<(), StoreError> {
         self.announced(&changes, &[]).await
     }
+}
+
+/// Writes one change, and tells what it means for a delivery.
+async fn apply(writing: &mut Writing, change: &QueueChange) -> Result<u64, StoreError> {
+    let (touched, event) = change.apply_and_tell(writing).await?;
+    if let Some(event) = event {
+        writing.tell(&EventBody::Delivery(event));
+    }
+    Ok(touched)
 }

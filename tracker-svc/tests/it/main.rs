@@ -2,6 +2,7 @@
 
 mod architecture;
 mod document;
+mod events;
 mod genesis;
 mod liveness;
 mod operator;

@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    block::*, chain::*, encoding::to_hex, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
-    transaction::*, wallet::*,
+    block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*, network::*, notice::*,
+    queue::*, transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -173,6 +173,7 @@ impl Story {
         self.add_network(&mut all);
         self.add_chain(&mut all);
         self.add_peer(&mut all);
+        self.add_events(&mut all);
         all.0
     }
 
@@ -379,6 +380,34 @@ impl Story {
         };
         all.add(waiting.clone());
         all.add(QueuePage { counts: QueueCounts { waiting: 1, dead: 0 }, entries: vec![waiting], next_cursor: None });
+    }
+
+    /// What carol's peer told everybody when block 2 came.
+    fn add_events(&self, all: &mut Examples) {
+        let (second, tip) = &self.blocks[1];
+        let at = |id, body| EventMessage { id: Some(id), time: at(91).milliseconds(), body };
+        let block = BlockEvent {
+            hash: second.hash().to_string(),
+            previous: second.header().previous.to_string(),
+            height: tip.height,
+            miner: self.address(&self.carol),
+            transactions: 1,
+            active: true,
+        };
+        let confirmed = TransactionEvent {
+            id: self.sent.id().to_string(),
+            status: TransactionStep::Confirmed,
+            sender: self.address(&self.alice),
+            recipient: self.address(&self.bob),
+            amount: 25,
+            fee: 1,
+            height: Some(tip.height),
+        };
+        let block = at(17, EventBody::Block(block));
+        let gap = EventGap { since: 3, resumed: 16, reason: GapReason::Pruned };
+        all.add(block.clone());
+        all.add(gap);
+        all.add(EventPage { events: vec![block, at(18, EventBody::Transaction(confirmed))], next: 18, gap: Some(gap) });
     }
 }
 

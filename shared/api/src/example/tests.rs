@@ -17,8 +17,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    block::*, chain::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, transaction::*,
-    wallet::*,
+    block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
+    transaction::*, wallet::*,
 };
 
 #[test]
@@ -94,6 +94,9 @@ fn every_example_is_what_its_type_writes() {
     check::<MiningJob>();
     check::<QueueEntry>();
     check::<QueuePage>();
+    check::<EventMessage>();
+    check::<EventGap>();
+    check::<EventPage>();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Writes to the queue as values, so that they can travel to a service's only writer.
 
+use raclette_api::event::{DeliveryEvent, DeliveryStep};
 use raclette_chain::{address::Address, time::Timestamp};
 use sqlx::SqliteConnection;
 
@@ -100,6 +101,62 @@ impl QueueChange {
     #[must_use]
     pub fn put(request: QueuedRequest, now: Timestamp) -> Self {
         Self::Put { request: Box::new(request), now, next_at: now, error: None }
+    }
+
+    /// Writes this change, and says how many rows it touched and what it means for a delivery, if it does.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn apply_and_tell(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(u64, Option<DeliveryEvent>), sqlx::Error> {
+        let told = self.means(connection).await?;
+        let touched = self.apply(connection).await?;
+        // What arrived without the queue has arrived, whether or not a row waited for it.
+        let happened = touched > 0 || matches!(self, Self::Supersede { .. });
+        Ok((touched, told.filter(|_| happened)))
+    }
+
+    /// What this change means for a delivery if it finds its row.
+    async fn means(&self, connection: &mut SqliteConnection) -> Result<Option<DeliveryEvent>, sqlx::Error> {
+        let (id, status, error) = match self {
+            Self::Put { request, error, .. } => {
+                return Ok(Some(DeliveryEvent {
+                    status: DeliveryStep::Queued,
+                    destination: request.destination.to_string(),
+                    kind: request.kind.clone(),
+                    subject: request.subject.clone(),
+                    error: error.clone(),
+                }));
+            }
+            Self::Supersede { destination, kind, subject, .. } => {
+                return Ok(Some(DeliveryEvent {
+                    status: DeliveryStep::Delivered,
+                    destination: destination.to_string(),
+                    kind: kind.clone(),
+                    subject: subject.clone(),
+                    error: None,
+                }));
+            }
+            Self::Finish { id, .. } => (*id, DeliveryStep::Delivered, None),
+            Self::Bury { id, error, .. } => (*id, DeliveryStep::Dead, Some(error.clone())),
+            Self::Discard { id } => (*id, DeliveryStep::Discarded, None),
+            Self::Postpone { .. }
+            | Self::Wake { .. }
+            | Self::Retry { .. }
+            | Self::RemoveDestination { .. }
+            | Self::Expire { .. }
+            | Self::Trim { .. } => return Ok(None),
+        };
+        let row = sql::find(connection, id).await?;
+        Ok(row.map(|row| DeliveryEvent {
+            status,
+            destination: row.request.destination.to_string(),
+            kind: row.request.kind,
+            subject: row.request.subject,
+            error,
+        }))
     }
 
     /// Writes this change and says how many rows it touched.

@@ -1,0 +1,151 @@
+//! The table of events, and its only writer.
+
+use std::sync::Arc;
+
+use raclette_api::event::EventBody;
+use sqlx::{QueryBuilder, SqliteConnection};
+use tokio::sync::broadcast;
+
+use super::Feed;
+
+/// The table; each service's formats include it. Numbers are given by [`Log`], and deleted from the lowest up only.
+pub const SCHEMA: &str = "
+-- What happened, for GET /events: the newest of it.
+create table events (id integer primary key, time integer not null, kind text not null, data text not null) strict;
+";
+
+/// How many events are kept at least.
+pub const KEPT: u64 = 100_000;
+/// How many more than that there may be before the oldest are deleted, all at once.
+const SLACK: u64 = 2_000;
+/// How many rows go into one statement.
+const ROWS: usize = 1_000;
+
+/// An event that has no number yet.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub(super) time: u64,
+    pub(super) kind: &'static str,
+    pub(super) data: String,
+}
+
+impl Entry {
+    /// Something that happens now (milliseconds since 1970).
+    #[must_use]
+    pub fn new(now: u64, body: &EventBody) -> Self {
+        Self { time: now, kind: body.kind().name(), data: body.data() }
+    }
+}
+
+/// An event as readers get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its number; none for what is told live only.
+    pub id: Option<u64>,
+    /// When it was committed, in milliseconds since 1970.
+    pub time: u64,
+    /// The name of its type.
+    pub kind: String,
+    /// What it tells, as JSON.
+    pub data: String,
+}
+
+impl Recorded {
+    /// The whole event as JSON: what [`raclette_api::event::EventMessage`] describes.
+    #[must_use]
+    pub fn json(&self) -> String {
+        let Self { id, time, kind, data } = self;
+        let id = id.map(|id| format!("\"id\":{id},")).unwrap_or_default();
+        format!("{{{id}\"time\":{time},\"type\":\"{kind}\",\"data\":{data}}}")
+    }
+}
+
+/// Events that are stored, but not committed yet.
+#[derive(Debug, Default)]
+#[must_use = "readers are told once it is published"]
+pub struct Appended {
+    events: Vec<Recorded>,
+    oldest: Option<u64>,
+}
+
+/// Gives events their numbers, and stores them. There is one for each file, beside the connection that writes.
+#[derive(Debug)]
+pub struct Log {
+    newest: u64,
+    oldest: u64,
+    live: broadcast::Sender<Arc<Recorded>>,
+}
+
+impl Log {
+    /// The log of this file, for the readers of `feed`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn open(connection: &mut SqliteConnection, feed: &Feed) -> Result<Self, sqlx::Error> {
+        let bounds = "select (select min(id) from events), (select max(id) from events)";
+        let (oldest, newest): (Option<i64>, Option<i64>) = sqlx::query_as(bounds).fetch_one(connection).await?;
+        let number = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok());
+        let newest = number(newest).unwrap_or(0);
+        Ok(Self { newest, oldest: number(oldest).unwrap_or(newest + 1), live: feed.live().clone() })
+    }
+
+    /// Stores events in the transaction of whoever calls, and deletes the oldest if there are too many. Nothing has happened
+    /// as long as the transaction is not committed and the result not [published](Self::publish).
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn append(
+        &self,
+        connection: &mut SqliteConnection,
+        entries: Vec<Entry>,
+    ) -> Result<Appended, sqlx::Error> {
+        if entries.is_empty() {
+            return Ok(Appended::default());
+        }
+        let numbered = (self.newest + 1..).zip(entries);
+        let events: Vec<Recorded> = numbered
+            .map(|(id, Entry { time, kind, data })| Recorded { id: Some(id), time, kind: kind.to_owned(), data })
+            .collect();
+        // What would be deleted again at once is not written: a long history may come in a single commit.
+        let surplus = events.len().saturating_sub(usize::try_from(KEPT).unwrap_or(usize::MAX));
+        for rows in events[surplus..].chunks(ROWS) {
+            let mut sql = QueryBuilder::new("insert into events (id, time, kind, data) ");
+            sql.push_values(rows, |mut values, event| {
+                values
+                    .push_bind(integer(event.id.unwrap_or(0)))
+                    .push_bind(integer(event.time))
+                    .push_bind(event.kind.as_str())
+                    .push_bind(event.data.as_str());
+            });
+            sql.build().execute(&mut *connection).await?;
+        }
+        let newest = self.newest + u64::try_from(events.len()).unwrap_or(0);
+        let mut oldest = None;
+        if surplus > 0 || newest + 1 - self.oldest > KEPT + SLACK {
+            let last_gone = newest - KEPT;
+            let delete = sqlx::query("delete from events where id <= ?1").bind(integer(last_gone));
+            delete.execute(connection).await?;
+            oldest = Some(last_gone + 1);
+        }
+        Ok(Appended { events, oldest })
+    }
+
+    /// Tells readers about events that are committed now.
+    pub fn publish(&mut self, appended: Appended) {
+        let Appended { events, oldest } = appended;
+        self.oldest = oldest.unwrap_or(self.oldest);
+        self.newest = events.last().and_then(|event| event.id).unwrap_or(self.newest);
+        if self.live.receiver_count() == 0 {
+            return;
+        }
+        for event in events {
+            // Whoever came to listen and went again needs no word.
+            let _ = self.live.send(Arc::new(event));
+        }
+    }
+}
+
+/// SQLite's integers are signed; the protocol's are below 2^53.
+pub(super) fn integer(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
