@@ -49,14 +49,16 @@ def is_free(port):
 
 
 @contextlib.contextmanager
-def network(*arguments):
-    """A tracker, alice, bob and carol; they are gone when the block ends. Further arguments go to devnet."""
+def network(*arguments, settings=None):
+    """A tracker, alice, bob and carol; they are gone when the block ends. Further arguments go to devnet, and settings of
+    services, such as RACLETTE_FIRST_TARGET_BITS, into its environment."""
     with tempfile.TemporaryDirectory(prefix="raclette-") as directory:
         data, base_port = pathlib.Path(directory) / "network", spare_base_port()
         log = pathlib.Path(directory) / "devnet.log"
         command = [program(), "--base-port", str(base_port), "--data", data, "--key-bits", "2048", *arguments]
         # Settings of services in this environment are not meant for these.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RACLETTE_")}
+        environment.update(settings or {})
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT

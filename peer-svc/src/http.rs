@@ -4,7 +4,8 @@
 //!   `compact`), `race`; `events`, which tells the owner more.
 //! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
-//!   requests), `health` (what `/readyz` looks at).
+//!   requests), `health` (what `/readyz` looks at),
+//!   `page` (the page at `/`).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.
@@ -19,6 +20,7 @@ mod health;
 mod mail;
 mod membership;
 mod mining;
+mod page;
 mod queue;
 mod race;
 mod read;
@@ -153,6 +155,7 @@ struct Document;
 /// All routes, and the document that describes them.
 pub fn router(app: App) -> (Router, OpenApi) {
     let title = format!("{} - Raclette peer", app.node.identity().name);
+    let page = page::routes(&app.node.identity().name, &app.curl.url);
     let checked = app.clone();
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(owner_only(owner(), app.gate.clone()))
@@ -161,7 +164,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
         .merge(raclette_service::health::routes(move || health::checks(checked.clone())));
     let (router, openapi) = routes.with_state(app).split_for_parts();
     let openapi = docs::complete(openapi);
-    (router.merge(docs::routes(openapi.clone(), &title)), openapi)
+    (router.merge(docs::routes(openapi.clone(), &title)).merge(page), openapi)
 }
 
 /// What the owner calls.

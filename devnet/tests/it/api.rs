@@ -113,12 +113,14 @@ async fn every_answer_names_the_address_of_its_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_root_leads_to_docs_that_work_without_the_internet() {
+async fn page_and_docs_work_without_the_internet_and_lead_to_each_other() {
     let network = Network::of(&["alice"]).await;
     for (port, name) in [(network.tracker.port, "tracker"), (network.peer("alice").port, "alice")] {
         let root = raw(port, "GET /", &[], "").await;
-        assert!((301..=308).contains(&root.status), "{root:?}");
-        assert!(root.header("location").is_some_and(|location| location.contains("/docs")), "{root:?}");
+        assert!(root.status == 200 && root.body.contains("/docs/"), "{root:?}");
+        let page = raw(port, "GET /", &["Accept: text/html"], "").await;
+        assert!(page.status == 200 && page.body.contains("/page/main.js"), "{page:?}");
+        assert!(!page.body.contains("https://"), "the page fetches something from elsewhere: {}", page.body);
         let docs = raw(port, "GET /docs/", &[], "").await;
         assert_eq!(docs.status, 200);
         assert!(!docs.body.contains("https://"), "the docs fetch something from elsewhere: {}", docs.body);

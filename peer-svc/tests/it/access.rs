@@ -45,9 +45,17 @@ async fn unknown_routes_methods_and_hosts_are_problems() {
 }
 
 #[tokio::test]
-async fn the_root_leads_to_pages_that_carry_the_peers_name() {
+async fn the_root_is_a_page_for_browsers_and_a_hint_for_others() {
     let peer = Peer::alice(EASY).await;
-    assert_eq!(peer.get("/").await.expect(307, None).header("location"), "/docs/");
+    let page = by_anybody("GET", "/").header("accept", "text/html").body(Body::empty()).unwrap();
+    let page = peer.call(page).await.expect(200, None);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; script-src 'self';"));
+    assert_eq!(page.header("x-content-type-options"), "nosniff");
+    assert_eq!(peer.get("/").await.expect(200, None).header("content-type"), "text/plain; charset=utf-8");
+    for file in ["style.css", "main.js", "events.js"] {
+        peer.get(&format!("/page/{file}")).await.expect(200, None);
+    }
     assert_eq!(peer.get("/docs/").await.expect(200, None).header("content-type"), "text/html");
     assert_eq!(peer.get("/openapi.json").await.ok()["info"]["title"], "Raclette peer");
 }

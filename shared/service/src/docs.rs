@@ -30,10 +30,14 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'",
 );
 
+/// What stands on top of the pages: the way to the service's own page.
+const WAY_BACK: &str = "<p style=\"margin: 0; padding: 0.6rem 1.2rem; background: #f5bd1f; font: 16px system-ui, \
+    sans-serif\"><a href=\"/\" style=\"color: #2a2005\">&larr; The page of this service</a></p>\n<div id=\"swagger-ui\">";
+
 /// The files of the pages change with the program only.
 const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
-/// The routes `/openapi.json`, `/docs/` and, leading there, `/`.
+/// The routes `/openapi.json` and `/docs/`.
 ///
 /// `title` is the pages' title, such as "alice - Raclette peer", so that several open tabs can be told apart.
 pub fn routes<S>(openapi: OpenApi, title: &str) -> Router<S>
@@ -44,7 +48,6 @@ where
     let openapi = Arc::new(complete(openapi));
     Router::new()
         .route("/openapi.json", get(|| async move { Json(openapi).into_response() }))
-        .route("/", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs/", get(|State(pages): State<Pages>| async move { pages.file("index.html") }))
         .route(
@@ -79,7 +82,8 @@ impl Pages {
         if name == "index.html" {
             let page = String::from_utf8(body).map_err(Problem::internal)?;
             let title = format!("<title>{}</title>", self.title);
-            return Ok((headers, page.replacen("<title>Swagger UI</title>", &title, 1)).into_response());
+            let page = page.replacen("<title>Swagger UI</title>", &title, 1);
+            return Ok((headers, page.replacen("<div id=\"swagger-ui\">", WAY_BACK, 1)).into_response());
         }
         Ok((headers, [(header::CACHE_CONTROL, ONE_HOUR)], body).into_response())
     }
@@ -115,14 +119,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_root_leads_to_a_page_with_the_services_name() {
-        for path in ["/", "/docs"] {
-            let (status, headers, _) = get(path).await;
-            assert_eq!((status, &headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"/docs/".parse().unwrap()));
-        }
+    async fn the_page_has_the_services_name_and_leads_back_to_its_own_page() {
+        let (status, headers, _) = get("/docs").await;
+        assert_eq!((status, &headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"/docs/".parse().unwrap()));
         let (status, headers, page) = get("/docs/").await;
         assert_eq!((status, headers["content-type"].to_str().unwrap()), (StatusCode::OK, "text/html"));
         assert!(page.contains("<title>&lt;alice&gt; - Raclette peer</title>"), "{page}");
+        assert!(page.contains("<a href=\"/\"") && page.contains("<div id=\"swagger-ui\">"), "{page}");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ mod events;
 mod members;
 mod network;
 mod operator;
+mod page;
 
 use std::sync::Arc;
 
@@ -72,8 +73,10 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
     let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY, rates };
     let checked = node.clone();
     let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone())).split_for_parts();
-    let title = format!("{} - Raclette tracker", node.network_info().parameters.name);
-    layers::wrap(router.merge(docs::routes(openapi, &title)).with_state(app), shared)
+    let network = node.network_info().parameters.name;
+    let page = page::routes(&network, &app.url);
+    let docs = docs::routes(openapi, &format!("{network} - Raclette tracker"));
+    layers::wrap(router.merge(docs).merge(page).with_state(app), shared)
 }
 
 /// The document that describes the interface, as it is served at `/openapi.json`.
