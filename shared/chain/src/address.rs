@@ -8,6 +8,9 @@ use crate::{encoding::sha256, keys::PublicKey};
 
 const PREFIX: Hrp = Hrp::parse_unchecked("rac");
 
+/// The prefix, a separator, 52 characters of five bits each, and six of checksum.
+const LENGTH: usize = 3 + 1 + 52 + 6;
+
 /// The address of an account: SHA-256 of its public key (SubjectPublicKeyInfo, DER).
 ///
 /// It is written in bech32m (BIP 350) with the prefix `rac`, so that a mistyped one is noticed.
@@ -83,15 +86,19 @@ impl FromStr for Address {
         }
         let parsed = bech32::primitives::decode::CheckedHrpstring::new::<Bech32m>(text)
             .map_err(|error| ParseAddressError::NotBech32m { found: shown(), reason: error.to_string() })?;
-        let bytes: Vec<u8> = parsed.byte_iter().collect();
         let not_an_address =
-            || ParseAddressError::NotAnAddress { prefix: parsed.hrp().to_string(), length: bytes.len() };
-        if parsed.hrp() != PREFIX {
+            || ParseAddressError::NotAnAddress { prefix: parsed.hrp().to_string(), length: parsed.byte_iter().len() };
+        if parsed.hrp() != PREFIX || text.len() != LENGTH {
             return Err(not_an_address());
         }
-        let address = Self(bytes.as_slice().try_into().map_err(|_| not_an_address())?);
-        // Padding bits of the last character could be set differently for the same bytes.
-        if address.to_string() == text { Ok(address) } else { Err(not_an_address()) }
+        let mut bytes = [0; 32];
+        for (byte, read) in bytes.iter_mut().zip(parsed.byte_iter()) {
+            *byte = read;
+        }
+        // Four bits of the last character are padding, and must be zero: "q" stands for 00000, "s" for 10000. Were they free,
+        // there would be several spellings of one address.
+        let padded = matches!(parsed.data_part_ascii_no_checksum().last(), Some(b'q' | b's'));
+        if padded { Ok(Self(bytes)) } else { Err(not_an_address()) }
     }
 }
 
@@ -112,6 +119,19 @@ mod tests {
             Err(ParseAddressError::NotBech32m { .. })
         ));
         assert!(matches!(text.to_uppercase().parse::<Address>(), Err(ParseAddressError::NotLowerCase { .. })));
+    }
+
+    #[test]
+    fn padding_that_is_not_zero_is_refused() {
+        use bech32::{ByteIterExt as _, Fe32, Fe32IterExt as _};
+        let characters: Vec<Fe32> = [7_u8; 32].into_iter().bytes_to_fes().collect();
+        for padding in 0..16_u8 {
+            let last = Fe32::try_from(characters[51].to_u8() | padding).unwrap();
+            let data = characters[..51].iter().copied().chain([last]);
+            let text: String = data.with_checksum::<Bech32m>(&PREFIX).chars().collect();
+            assert_eq!(text.len(), LENGTH);
+            assert_eq!(text.parse::<Address>().is_ok(), padding == 0, "{text}");
+        }
     }
 
     #[test]

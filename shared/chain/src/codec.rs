@@ -23,6 +23,10 @@ pub struct DecodeError {
     length: usize,
 }
 
+/// The length of what stands between a transaction's key and its signature: two hashes, four numbers of eight bytes and two of
+/// four.
+const BETWEEN_KEY_AND_SIGNATURE: usize = 2 * 32 + 4 * 8 + 2 * 4;
+
 /// Writes a signed transaction, without its message.
 #[must_use]
 pub fn encode_transaction(transaction: &SignedTransaction) -> Vec<u8> {
@@ -67,6 +71,30 @@ pub fn decode_body(header: Header, bytes: &[u8], network: &NetworkId) -> Result<
         transactions.push(read_transaction(&mut reader, network)?);
     }
     Ok(Block::new(header, Reward { miner, amount }, transactions))
+}
+
+/// Reads one transaction out of what [`encode_body`] wrote, the first being 0: the others are passed over. None if there are
+/// not so many.
+///
+/// # Errors
+/// When the bytes are anything else, as far as they were looked at.
+pub fn decode_one_of_body(
+    bytes: &[u8],
+    position: usize,
+    network: &NetworkId,
+) -> Result<Option<SignedTransaction>, DecodeError> {
+    let mut reader = Reader::new(bytes);
+    let _miner: [u8; 32] = reader.fixed()?;
+    reader.amount()?;
+    for _ in 0..position {
+        if reader.is_empty() {
+            return Ok(None);
+        }
+        reader.bytes()?;
+        let _between: [u8; BETWEEN_KEY_AND_SIGNATURE] = reader.fixed()?;
+        reader.bytes()?;
+    }
+    if reader.is_empty() { Ok(None) } else { read_transaction(&mut reader, network).map(Some) }
 }
 
 /// Reads the header of a stored block.

@@ -4,6 +4,7 @@
 //! decodes private keys and encrypts to public ones; `aws-lc-rs` signs, verifies and decrypts, several times as fast and
 //! in constant time.
 
+mod known;
 mod private;
 mod public;
 

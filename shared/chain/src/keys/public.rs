@@ -8,6 +8,7 @@ use std::{
 use aws_lc_rs::signature::{ParsedPublicKey, RSA_PSS_2048_8192_SHA256};
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 
+use super::known;
 use crate::address::Address;
 
 /// A SubjectPublicKeyInfo (RFC 5280) of an RSA key (RFC 8017) around its modulus, for one size of the modulus.
@@ -95,6 +96,9 @@ impl PublicKey {
     /// - [`PublicKeyError::NotAnRsaKey`]: another algorithm, size, exponent or encoding.
     /// - [`PublicKeyError::EvenModulus`].
     pub fn from_der(der: &[u8]) -> Result<Self, PublicKeyError> {
+        if let Some(known) = known::find(der) {
+            return Ok(known);
+        }
         let not_a_key = PublicKeyError::NotAnRsaKey { length: der.len() };
         let Some(template) = TEMPLATES
             .iter()
@@ -113,7 +117,9 @@ impl PublicKey {
         }
         let address = Address::from_bytes(crate::encoding::sha256(der));
         let inner = Inner { der: der.to_vec(), modulus_start: template.prefix.len(), address, parsed: OnceLock::new() };
-        Ok(Self(Arc::new(inner)))
+        let key = Self(Arc::new(inner));
+        known::remember(&key);
+        Ok(key)
     }
 
     /// The key in a PEM block (RFC 7468), exactly as [`PublicKey::to_pem`] and `openssl pkey -pubout` write it.

@@ -6,8 +6,8 @@ use proptest::{prelude::*, sample::Index};
 use raclette_chain::{
     block::Block,
     codec::{
-        decode_body, decode_header, decode_message, decode_transaction, decode_undo, encode_body, encode_message,
-        encode_transaction, encode_undo,
+        decode_body, decode_header, decode_message, decode_one_of_body, decode_transaction, decode_undo, encode_body,
+        encode_message, encode_transaction, encode_undo,
     },
     hash::NetworkId,
     header::Header,
@@ -44,6 +44,19 @@ fn what_is_written_is_read_back() {
     assert_eq!(decode_body(*block.header(), &encode_body(block), network).as_ref(), Ok(block));
     assert_eq!(decode_header(&block.header().bytes()), Ok(*block.header()));
     assert_eq!(decode_message(&encode_message(message)).as_ref(), Ok(message));
+}
+
+#[test]
+fn one_transaction_of_a_body_is_read_without_the_others() {
+    let Sample { network, block, .. } = &*SAMPLE;
+    let body = encode_body(block);
+    for (position, transaction) in block.transactions().iter().enumerate() {
+        assert_eq!(decode_one_of_body(&body, position, network).unwrap().as_ref(), Some(transaction));
+    }
+    assert_eq!(decode_one_of_body(&body, 2, network), Ok(None));
+    assert_eq!(decode_one_of_body(&body, 7, network), Ok(None));
+    assert!(decode_one_of_body(&body[..body.len() - 1], 1, network).is_err());
+    assert!(decode_one_of_body(&body[..30], 0, network).is_err());
 }
 
 /// One way to damage a byte string.
