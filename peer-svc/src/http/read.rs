@@ -59,7 +59,7 @@ pub(super) struct OptionalJson<T>(pub(super) T);
 
 impl<T, S> FromRequest<S> for OptionalJson<T>
 where
-    T: DeserializeOwned + Default,
+    T: DeserializeOwned + Default + Send + 'static,
     S: Send + Sync,
 {
     type Rejection = Problem;

@@ -255,7 +255,9 @@ impl BlockMessage {
     /// The first that is malformed.
     pub fn leaves(&self) -> Result<Option<Vec<LeafHash>>, ApiError> {
         let Some(leaves) = &self.leaves else { return Ok(None) };
-        let leaf = |(position, text): (usize, &String)| hash(&format!("leaves[{position}]"), text);
+        // There are thousands of them: a path is written for the one that is malformed, if any.
+        let named = |position: usize| move |error: ApiError| ApiError { field: format!("leaves[{position}]"), ..error };
+        let leaf = |(position, text): (usize, &String)| hash("leaves", text).map_err(named(position));
         leaves.iter().enumerate().map(leaf).collect::<Result<_, _>>().map(Some)
     }
 

@@ -32,9 +32,12 @@ use crate::problem::{Code, Problem};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Json<T>(pub T);
 
+/// What is longer takes more than a moment to read, and is read away from the threads that answer requests.
+const LARGE: usize = 64 << 10;
+
 impl<T, S> FromRequest<S> for Json<T>
 where
-    T: DeserializeOwned,
+    T: DeserializeOwned + Send + 'static,
     S: Send + Sync,
 {
     type Rejection = Problem;
@@ -42,6 +45,10 @@ where
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         declared_as_json(request.headers())?;
         let body = Bytes::from_request(request, state).await.map_err(|rejection| unread(&rejection))?;
+        if body.len() > LARGE {
+            let reading = tokio::task::spawn_blocking(move || from_slice(&body));
+            return reading.await.map_err(Problem::internal)?.map(Self);
+        }
         from_slice(&body).map(Self)
     }
 }
@@ -85,6 +92,13 @@ fn unread(rejection: &BytesRejection) -> Problem {
 
 /// Reads a whole JSON text as exactly a `T`.
 fn from_slice<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    // Keeping track of the path costs more than the reading itself, and is of use only when there is something to tell.
+    let mut json = serde_json::Deserializer::from_slice(body);
+    if let Ok(value) = T::deserialize(Strict(&mut json))
+        && json.end().is_ok()
+    {
+        return Ok(value);
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = serde_path_to_error::Track::new();
     let read = T::deserialize(serde_path_to_error::Deserializer::new(Strict(&mut json), &mut track));
