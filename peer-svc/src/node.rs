@@ -15,6 +15,7 @@ mod mempool;
 mod state;
 mod told;
 mod verified;
+mod verifier;
 pub mod writer;
 
 use std::sync::Arc;
@@ -23,7 +24,7 @@ use raclette_api::event::EventBody;
 use raclette_chain::{address::Address, hash::NetworkId, keys::PrivateKey};
 use raclette_service::{clock::now_ms, events::Feed};
 use sqlx::SqlitePool;
-use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 
 pub use chain::{BlockOutcome, TransactionPlace};
 pub use directory::{Changed, Members, Neighbour};
@@ -33,6 +34,7 @@ pub use mail::{Balance, DELIVERY, MailItem};
 pub use mempool::{Incoming, TransactionOutcome};
 pub use state::State;
 pub use verified::VerifiedLeaves;
+use verifier::Verifier;
 use writer::Command;
 
 /// How many commands may wait for the writer before callers wait too.
@@ -68,8 +70,7 @@ pub struct Node {
     events: broadcast::Sender<Event>,
     feed: Feed,
     verified: VerifiedLeaves,
-    /// Bounds how many signatures are verified at once, so that the API keeps its share of the processors.
-    verifying: Arc<Semaphore>,
+    verifier: Verifier,
     /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
     sending: Mutex<()>,
 }
@@ -100,7 +101,6 @@ impl Node {
         let (publisher, state) = watch::channel(state);
         let (events, _) = broadcast::channel(EVENTS);
         let feed = Feed::new(readers.clone());
-        let verifying = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let node = Self {
             identity,
             readers,
@@ -110,7 +110,7 @@ impl Node {
             events: events.clone(),
             feed: feed.clone(),
             verified: VerifiedLeaves::default(),
-            verifying: Arc::new(Semaphore::new(verifying)),
+            verifier: Verifier::new(),
             sending: Mutex::new(()),
         };
         (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events, feed })

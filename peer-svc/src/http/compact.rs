@@ -35,8 +35,9 @@ pub(super) fn rebuild(message: &BlockMessage, ledger: &Ledger, network: &Network
     let leaves = message.leaves()?;
     let came = message.transactions(network)?;
     let Some(leaves) = leaves else {
-        let transactions = came.iter().map(|(transaction, _)| transaction.clone()).collect();
-        return Ok(Rebuilt::Whole { block: Block::new(header, reward, transactions), messages: with_messages(came) });
+        let messages = with_messages(&came);
+        let transactions = came.into_iter().map(|(transaction, _)| transaction).collect();
+        return Ok(Rebuilt::Whole { block: Block::new(header, reward, transactions), messages });
     };
     let by_leaf: HashMap<LeafHash, &SignedTransaction> =
         came.iter().map(|(transaction, _)| (transaction.leaf(), transaction)).collect();
@@ -60,11 +61,12 @@ pub(super) fn rebuild(message: &BlockMessage, ledger: &Ledger, network: &Network
     if from_ledger && merkle_root(&header, &reward, &transactions, network) != header.merkle_root {
         return Ok(Rebuilt::Missing(leaves));
     }
-    Ok(Rebuilt::Whole { block: Block::new(header, reward, transactions), messages: with_messages(came) })
+    Ok(Rebuilt::Whole { block: Block::new(header, reward, transactions), messages: with_messages(&came) })
 }
 
-fn with_messages(came: Vec<(SignedTransaction, Option<SealedMessage>)>) -> Vec<(SignedTransaction, SealedMessage)> {
-    came.into_iter().filter_map(|(transaction, message)| Some((transaction, message?))).collect()
+/// Those that came with their message: few, so that it does no harm to copy them.
+fn with_messages(came: &[(SignedTransaction, Option<SealedMessage>)]) -> Vec<(SignedTransaction, SealedMessage)> {
+    came.iter().filter_map(|(transaction, message)| Some((transaction.clone(), message.clone()?))).collect()
 }
 
 #[cfg(test)]

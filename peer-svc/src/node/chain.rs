@@ -8,7 +8,7 @@ use raclette_chain::{
     genesis::Genesis,
     hash::{BlockHash, TransactionId},
     message::SealedMessage,
-    rules::{self, BlockError},
+    rules::{self, BlockError, TransactionError},
     time::Timestamp,
     transaction::SignedTransaction,
 };
@@ -87,26 +87,26 @@ impl Node {
 
     /// Checks body and signatures away from the async threads.
     async fn verify_block(&self, block: Block<Unchecked>, state: &State) -> Result<Block<Unchecked>, NodeError> {
-        let known: Vec<bool> =
-            block.transactions().iter().map(|transaction| self.verified.contains(&transaction.leaf())).collect();
-        let permit = Arc::clone(&self.verifying).acquire_owned().await.map_err(|_| NodeError::ShuttingDown)?;
-        let rules = Arc::clone(&state.rules);
-        let work = move || {
-            let _permit = permit;
-            rules::check_body(&block, &rules)?;
-            for (position, (transaction, known)) in block.transactions().iter().zip(known).enumerate() {
-                if !known {
-                    transaction.verify(&rules.network).map_err(|error| BlockError::Transaction {
-                        position,
-                        error: rules::TransactionError::Signature(error),
-                    })?;
-                }
-            }
-            Ok::<_, BlockError>(block)
+        let check = {
+            let rules = Arc::clone(&state.rules);
+            move || rules::check_body(&block, &rules).map(|()| Arc::new(block))
         };
-        let block = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)??;
+        let block = self.verifier.run(check).await.ok_or(NodeError::ShuttingDown)??;
+        let leaves = block.transactions().iter().map(SignedTransaction::leaf).enumerate();
+        let unknown: Vec<usize> =
+            leaves.filter(|(_, leaf)| !self.verified.contains(leaf)).map(|(position, _)| position).collect();
+        let verify = {
+            let (block, rules) = (Arc::clone(&block), Arc::clone(&state.rules));
+            move |position: usize| {
+                let verified = block.transactions()[position].verify(&rules.network);
+                verified
+                    .map_err(|error| BlockError::Transaction { position, error: TransactionError::Signature(error) })
+            }
+        };
+        let verdicts = self.verifier.map(unknown, verify).await.ok_or(NodeError::ShuttingDown)?;
+        verdicts.into_iter().collect::<Result<(), _>>()?;
         self.verified.insert(block.transactions().iter().map(SignedTransaction::leaf));
-        Ok(block)
+        Ok(Arc::unwrap_or_clone(block))
     }
 
     /// Reads a block of any branch. The genesis block has no body and is not among them.
@@ -132,11 +132,12 @@ impl Node {
         }
         if let Some((height, position)) = store::blocks::position(&self.readers, id).await?
             && let Some(entry) = state.index.at(height)
-            && let Some(block) = self.block(&entry.hash).await?
-            && let Some(transaction) = block.transactions().get(position).filter(|found| found.id() == *id)
+            && let Some(transaction) =
+                store::blocks::transaction(&self.readers, &entry.hash, position, &state.rules.network).await?
+            && transaction.id() == *id
         {
             let place = self.confirmed(&state, height, position).unwrap_or(TransactionPlace::Pending);
-            return Ok((Arc::new(transaction.clone()), place));
+            return Ok((Arc::new(transaction), place));
         }
         let mail = store::mail::get(&self.readers, &state.rules.network, id).await?;
         let item = mail.ok_or(NodeError::UnknownTransaction { id: *id })?;

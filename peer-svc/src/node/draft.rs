@@ -138,10 +138,10 @@ impl Draft {
         rows.sort_by_key(|row| (row.transaction.sender(), row.transaction.transaction().sequence));
         store::ledger::insert(connection, &rows).await?;
         store::ledger::insert_messages(connection, &self.messages).await?;
-        for transaction in std::mem::take(&mut self.mail) {
-            let sent = transaction.sender() == self.owner;
-            let is_new = store::mail::insert(connection, &transaction, sent, self.now).await?;
-            if is_new && !sent {
+        let mail = std::mem::take(&mut self.mail);
+        let new = store::mail::insert(connection, &mail, &self.owner, self.now).await?;
+        for transaction in mail {
+            if transaction.sender() != self.owner && new.contains(&transaction.id()) {
                 self.tell(&told::message(&transaction));
             }
         }

@@ -110,22 +110,14 @@ impl Node {
         if open.is_empty() {
             return Ok(verdicts);
         }
-        let permit = Arc::clone(&self.verifying).acquire_owned().await.map_err(|_| NodeError::ShuttingDown)?;
-        let work = move || {
-            let _permit = permit;
-            let judge = |transaction: &SignedTransaction, message: Option<&SealedMessage>, known: bool| {
-                if let Some(message) = message {
-                    check_message(transaction, message, &rules)?;
-                }
+        let judge = move |(position, transaction, message, known): (_, Arc<SignedTransaction>, Option<Arc<_>>, _)| {
+            let message_fits = message.map_or(Ok(()), |message| check_message(&transaction, &message, &rules));
+            let verdict = message_fits.and_then(|()| {
                 if known { Ok(()) } else { transaction.verify(&rules.network).map_err(TransactionError::Signature) }
-            };
-            open.into_iter()
-                .map(|(position, transaction, message, known)| {
-                    (position, transaction.leaf(), judge(&transaction, message.as_deref(), known))
-                })
-                .collect::<Vec<_>>()
+            });
+            (position, transaction.leaf(), verdict)
         };
-        let judged = tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?;
+        let judged = self.verifier.map(open, judge).await.ok_or(NodeError::ShuttingDown)?;
         self.verified.insert(judged.iter().filter(|(_, _, verdict)| verdict.is_ok()).map(|(_, leaf, _)| *leaf));
         for (position, _, verdict) in judged {
             verdicts[position] = verdict.map_err(NodeError::from);

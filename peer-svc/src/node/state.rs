@@ -79,7 +79,7 @@ impl State {
         crash_point("start", "blocks_loaded");
         state.accounts = store::accounts::all(readers).await?;
         crash_point("start", "accounts_loaded");
-        for (transaction, _) in store::ledger::all(readers, &state.rules.network).await? {
+        for transaction in store::ledger::all(readers, &state.rules.network).await? {
             let account = state.account(&transaction.sender());
             // What is stored was accepted under policy before; what does not fit any more is left out, and leaves the
             // table with the next block.

@@ -328,9 +328,7 @@ async fn relayed(
     // The ledger rows of this very batch are only written at its end; a mark cannot be older than its row, though, since
     // a transaction is relayed after its commit.
     store::ledger::relayed(connection, transactions).await?;
-    for hash in blocks {
-        store::blocks::relayed(connection, hash).await?;
-    }
+    store::blocks::relayed(connection, blocks).await?;
     change_queue(connection, draft, queue).await?;
     Ok(())
 }

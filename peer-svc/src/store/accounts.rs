@@ -7,10 +7,7 @@ use raclette_chain::{
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, to_sql};
-
-/// How many rows go into one statement: SQLite takes at most 32,766 values.
-const ROWS: usize = 5_000;
+use super::{StoreError, bytes32, from_sql, parts, to_sql};
 
 /// Reads all accounts.
 ///
@@ -37,13 +34,16 @@ pub async fn write(
     changed: impl Iterator<Item = (Address, Account)>,
 ) -> Result<(), StoreError> {
     let (empty, kept): (Vec<_>, Vec<_>) = changed.partition(|(_, account)| *account == Account::default());
-    for (address, _) in empty {
-        sqlx::query("delete from accounts where address = ?")
-            .bind(address.as_bytes().as_slice())
-            .execute(&mut *connection)
-            .await?;
+    for rows in parts(&empty) {
+        let mut sql = QueryBuilder::new("delete from accounts where address in (");
+        let mut list = sql.separated(", ");
+        for (address, _) in rows {
+            list.push_bind(address.as_bytes().as_slice());
+        }
+        sql.push(")");
+        sql.build().execute(&mut *connection).await?;
     }
-    for rows in kept.chunks(ROWS) {
+    for rows in parts(&kept) {
         let mut sql = QueryBuilder::new("insert into accounts (address, balance, next_sequence) ");
         sql.push_values(rows, |mut row, (address, account)| {
             row.push_bind(address.as_bytes().as_slice())

@@ -6,13 +6,11 @@ use raclette_chain::{
     codec,
     hash::{BlockHash, NetworkId, StateHash, TransactionId},
     header::Header,
+    transaction::SignedTransaction,
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, to_sql, undecodable};
-
-/// How many rows go into one statement: SQLite takes at most 32,766 values.
-const ROWS: usize = 5_000;
+use super::{StoreError, bytes32, from_sql, parts, to_sql, undecodable};
 
 /// What the index needs to know of a stored block.
 #[derive(Debug)]
@@ -90,6 +88,25 @@ pub async fn get(
     row.map(|(header, body)| decode(hash, &header, &body, network)).transpose()
 }
 
+/// Reads one transaction of a block, the first behind the reward being 0, without the work of reading all others. Whether it
+/// is the right one, its id tells.
+///
+/// # Errors
+/// When SQLite fails or the row is damaged.
+pub async fn transaction(
+    executor: impl SqliteExecutor<'_>,
+    hash: &BlockHash,
+    position: usize,
+    network: &NetworkId,
+) -> Result<Option<SignedTransaction>, StoreError> {
+    let body: Option<Vec<u8>> = sqlx::query_scalar("select body from blocks where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    let Some(body) = body else { return Ok(None) };
+    codec::decode_one_of_body(&body, position, network).map_err(|error| undecodable(&error))
+}
+
 fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> Result<Block<Checked>, StoreError> {
     let header = codec::decode_header(header).map_err(|error| undecodable(&error))?;
     let block = codec::decode_body(header, body, network).map_err(|error| undecodable(&error))?;
@@ -131,12 +148,12 @@ pub async fn activate(
         .execute(&mut *connection)
         .await?;
     let height = i64::from(block.header().height);
-    for (chunk, transactions) in block.transactions().chunks(ROWS).enumerate() {
+    let mut position = 0_i64;
+    for transactions in parts(block.transactions()) {
         let mut sql = QueryBuilder::new("insert into transactions (txid, height, position) ");
-        sql.push_values(transactions.iter().enumerate(), |mut row, (position, transaction)| {
-            row.push_bind(transaction.id().as_bytes().to_vec())
-                .push_bind(height)
-                .push_bind(i64::try_from(chunk * ROWS + position).unwrap_or(i64::MAX));
+        sql.push_values(transactions, |mut row, transaction| {
+            row.push_bind(transaction.id().as_bytes().to_vec()).push_bind(height).push_bind(position);
+            position += 1;
         });
         sql.build().execute(&mut *connection).await?;
     }
@@ -161,11 +178,23 @@ pub async fn deactivate(connection: &mut SqliteConnection, hash: &BlockHash, hei
 /// # Errors
 /// When SQLite fails.
 pub async fn mark_invalid(connection: &mut SqliteConnection, hashes: &[BlockHash]) -> Result<(), StoreError> {
-    for hash in hashes {
-        sqlx::query("update blocks set invalid = 1 where hash = ?")
-            .bind(hash.as_bytes().as_slice())
-            .execute(&mut *connection)
-            .await?;
+    update(connection, "update blocks set invalid = 1 where hash in (", hashes).await
+}
+
+/// Executes a statement that ends in a list of hashes, for all of them.
+async fn update(
+    connection: &mut SqliteConnection,
+    statement: &'static str,
+    hashes: &[BlockHash],
+) -> Result<(), StoreError> {
+    for hashes in parts(hashes) {
+        let mut sql = QueryBuilder::new(statement);
+        let mut list = sql.separated(", ");
+        for hash in hashes {
+            list.push_bind(hash.as_bytes().as_slice());
+        }
+        sql.push(")");
+        sql.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -180,16 +209,12 @@ pub async fn unrelayed(executor: impl SqliteExecutor<'_>) -> Result<Vec<BlockHas
     rows.iter().map(|hash| bytes32("a block hash", hash).map(BlockHash::from_bytes)).collect()
 }
 
-/// Notes that a block has been sent, or is in the queue, for everybody.
+/// Notes that blocks have been sent, or are in the queue, for everybody.
 ///
 /// # Errors
 /// When SQLite fails.
-pub async fn relayed(connection: &mut SqliteConnection, hash: &BlockHash) -> Result<(), StoreError> {
-    sqlx::query("update blocks set unrelayed = 0 where hash = ?")
-        .bind(hash.as_bytes().as_slice())
-        .execute(connection)
-        .await?;
-    Ok(())
+pub async fn relayed(connection: &mut SqliteConnection, hashes: &[BlockHash]) -> Result<(), StoreError> {
+    update(connection, "update blocks set unrelayed = 0 where hash in (", hashes).await
 }
 
 /// Where a transaction stands on the active branch: height and position.

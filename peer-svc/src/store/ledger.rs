@@ -10,10 +10,7 @@ use raclette_chain::{
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, to_sql, undecodable};
-
-/// How many rows go into one statement.
-const ROWS: usize = 1_000;
+use super::{StoreError, parts, to_sql, undecodable};
 
 /// A pending transaction to be stored.
 #[derive(Debug, Clone)]
@@ -31,7 +28,7 @@ pub struct NewRow {
 /// # Errors
 /// When SQLite fails.
 pub async fn insert(connection: &mut SqliteConnection, rows: &[NewRow]) -> Result<(), StoreError> {
-    for rows in rows.chunks(ROWS) {
+    for rows in parts(rows) {
         let mut sql = QueryBuilder::new("insert into ledger (txid, received, unrelayed, body) ");
         sql.push_values(rows, |mut values, row| {
             values
@@ -68,7 +65,7 @@ async fn for_each_chunk(
     statement: &'static str,
     ids: &[TransactionId],
 ) -> Result<(), StoreError> {
-    for ids in ids.chunks(ROWS) {
+    for ids in parts(ids) {
         let mut sql = QueryBuilder::new(statement);
         let mut list = sql.separated(", ");
         for id in ids {
@@ -80,20 +77,34 @@ async fn for_each_chunk(
     Ok(())
 }
 
-/// Reads all pending transactions in the order in which they came, and whether each is still to be sent.
+/// Reads all pending transactions in the order in which they came.
 ///
 /// # Errors
 /// When SQLite fails or a row is damaged.
 pub async fn all(
     executor: impl SqliteExecutor<'_>,
     network: &NetworkId,
-) -> Result<Vec<(Arc<SignedTransaction>, bool)>, StoreError> {
-    let rows: Vec<(Vec<u8>, bool)> =
-        sqlx::query_as("select body, unrelayed from ledger order by id").fetch_all(executor).await?;
-    rows.into_iter()
-        .map(|(body, unrelayed)| {
-            Ok((Arc::new(codec::decode_transaction(&body, network).map_err(|error| undecodable(&error))?), unrelayed))
-        })
+) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
+    let rows = sqlx::query_scalar("select body from ledger order by id").fetch_all(executor).await?;
+    decode(&rows, network)
+}
+
+/// Reads the pending transactions that are still to be sent to others, in the order in which they came.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn unrelayed(
+    executor: impl SqliteExecutor<'_>,
+    network: &NetworkId,
+) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
+    let rows =
+        sqlx::query_scalar("select body from ledger where unrelayed = 1 order by id").fetch_all(executor).await?;
+    decode(&rows, network)
+}
+
+fn decode(rows: &[Vec<u8>], network: &NetworkId) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
+    rows.iter()
+        .map(|body| codec::decode_transaction(body, network).map(Arc::new).map_err(|error| undecodable(&error)))
         .collect()
 }
 
@@ -117,7 +128,7 @@ pub async fn insert_messages(
     connection: &mut SqliteConnection,
     messages: &[(MessageDigest, Arc<SealedMessage>)],
 ) -> Result<(), StoreError> {
-    for rows in messages.chunks(ROWS) {
+    for rows in parts(messages) {
         let mut sql = QueryBuilder::new("insert into messages (digest, sealed) ");
         sql.push_values(rows, |mut values, (digest, message)| {
             values.push_bind(digest.as_bytes().to_vec()).push_bind(codec::encode_message(message));

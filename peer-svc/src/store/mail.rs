@@ -1,15 +1,16 @@
 //! What the owner of this peer sent and received: transactions that concern the owner, whatever became of them.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use raclette_chain::{
+    address::Address,
     codec,
     hash::{NetworkId, TransactionId},
     transaction::SignedTransaction,
 };
-use sqlx::{SqliteConnection, SqliteExecutor};
+use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, from_sql, to_sql, undecodable};
+use super::{StoreError, bytes32, from_sql, parts, to_sql, undecodable};
 
 /// A transaction that the owner sent or received.
 #[derive(Debug, Clone)]
@@ -26,25 +27,33 @@ pub struct Item {
     pub delivered: Option<u64>,
 }
 
-/// Notes a transaction that concerns the owner; one that is known stays as it is. Whether it was not known.
+/// Notes transactions that concern the owner; those that are known stay as they are. The ids of those that were not known.
 ///
 /// # Errors
 /// When SQLite fails.
 pub async fn insert(
     connection: &mut SqliteConnection,
-    transaction: &SignedTransaction,
-    sent: bool,
+    transactions: &[Arc<SignedTransaction>],
+    owner: &Address,
     received: u64,
-) -> Result<bool, StoreError> {
-    let done =
-        sqlx::query("insert into mail (txid, sent, received, body) values (?, ?, ?, ?) on conflict (txid) do nothing")
-            .bind(transaction.id().as_bytes().as_slice())
-            .bind(sent)
-            .bind(to_sql(received))
-            .bind(codec::encode_transaction(transaction))
-            .execute(connection)
-            .await?;
-    Ok(done.rows_affected() > 0)
+) -> Result<HashSet<TransactionId>, StoreError> {
+    let mut new = HashSet::new();
+    for transactions in parts(transactions) {
+        let mut sql = QueryBuilder::new("insert into mail (txid, sent, received, body) ");
+        sql.push_values(transactions, |mut values, transaction| {
+            values
+                .push_bind(transaction.id().as_bytes().to_vec())
+                .push_bind(transaction.sender() == *owner)
+                .push_bind(to_sql(received))
+                .push_bind(codec::encode_transaction(transaction));
+        });
+        sql.push(" on conflict (txid) do nothing returning txid");
+        let inserted: Vec<Vec<u8>> = sql.build_query_scalar().fetch_all(&mut *connection).await?;
+        for id in inserted {
+            new.insert(TransactionId::from_bytes(bytes32("a transaction's id", &id)?));
+        }
+    }
+    Ok(new)
 }
 
 /// Notes that the recipient's peer has a transaction.

@@ -12,7 +12,13 @@ use std::{collections::HashMap, sync::Arc};
 use lanes::{Batch, Item, ItemId, Lanes};
 use raclette_chain::{address::Address, block::Block, block::Checked};
 use raclette_service::{crash_point::crash_point, queue::QueueChange};
-use tokio::{sync::broadcast::error::RecvError, task::JoinSet};
+use tokio::{
+    sync::broadcast::{
+        Receiver,
+        error::{RecvError, TryRecvError},
+    },
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -21,6 +27,9 @@ use crate::{
     store,
 };
 use raclette_chain::transaction::SignedTransaction;
+
+/// How many events are taken before what they start is sent and noted.
+const EVENTS: usize = 512;
 
 /// Something on its way: how many have not been tried yet, and what must be queued for those that failed.
 #[derive(Debug)]
@@ -39,6 +48,8 @@ pub struct Relay {
     net: Net,
     lanes: Lanes,
     progress: HashMap<ItemId, Progress>,
+    /// What nobody has to be told any more, until that is noted.
+    settled: Vec<ItemId>,
     sending: JoinSet<send::Sent>,
 }
 
@@ -46,7 +57,14 @@ impl Relay {
     /// A relay with nothing to do yet.
     #[must_use]
     pub fn new(node: Arc<Node>, net: Net) -> Self {
-        Self { node, net, lanes: Lanes::default(), progress: HashMap::new(), sending: JoinSet::new() }
+        Self {
+            node,
+            net,
+            lanes: Lanes::default(),
+            progress: HashMap::new(),
+            settled: Vec::new(),
+            sending: JoinSet::new(),
+        }
     }
 
     /// Relays until `stopping`.
@@ -65,7 +83,7 @@ impl Relay {
             tokio::select! {
                 () = stopping.cancelled() => return,
                 event = events.recv() => match event {
-                    Ok(event) => self.take(event).await,
+                    Ok(event) => self.take_all(event, &mut events).await,
                     // Too many at once: the marks in the store know what was missed.
                     Err(RecvError::Lagged(_)) => self.resume().await,
                     Err(RecvError::Closed) => return,
@@ -84,13 +102,14 @@ impl Relay {
             Ok((transactions, blocks)) => {
                 for transaction in transactions {
                     let message = self.node.message(&transaction).await.ok().flatten().map(Arc::new);
-                    self.enqueue_transaction(transaction, message, Origin::Local).await;
+                    self.enqueue_transaction(transaction, message, Origin::Local);
                     crash_point("start", "transaction_resumed");
                 }
                 for block in blocks {
-                    self.enqueue_block(block, Origin::Local).await;
+                    self.enqueue_block(block, Origin::Local);
                     crash_point("start", "block_resumed");
                 }
+                self.settle().await;
                 crash_point("start", "relay_resumed");
             }
             Err(error) => tracing::error!(%error, "what is still to be relayed cannot be read"),
@@ -99,9 +118,7 @@ impl Relay {
 
     async fn marked(&self) -> Result<(Vec<Arc<SignedTransaction>>, Vec<Arc<Block<Checked>>>), NodeError> {
         let network = self.node.state()?.rules.network;
-        let stored = store::ledger::all(self.node.readers(), &network).await?;
-        let transactions =
-            stored.into_iter().filter_map(|(transaction, marked)| marked.then_some(transaction)).collect();
+        let transactions = store::ledger::unrelayed(self.node.readers(), &network).await?;
         let mut blocks = Vec::new();
         for hash in store::blocks::unrelayed(self.node.readers()).await? {
             blocks.extend(self.node.block(&hash).await?.map(Arc::new));
@@ -109,12 +126,28 @@ impl Relay {
         Ok((transactions, blocks))
     }
 
-    async fn take(&mut self, event: Event) {
+    /// Takes an event and what else has happened by now, so that all of it is noted in one commit.
+    async fn take_all(&mut self, first: Event, events: &mut Receiver<Event>) {
+        self.take(first);
+        for _ in 1..EVENTS {
+            match events.try_recv() {
+                Ok(event) => self.take(event),
+                Err(TryRecvError::Lagged(_)) => {
+                    self.resume().await;
+                    break;
+                }
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        self.settle().await;
+    }
+
+    fn take(&mut self, event: Event) {
         match event {
             Event::Transaction { transaction, message, origin, relay: true } => {
-                self.enqueue_transaction(transaction, message, origin).await;
+                self.enqueue_transaction(transaction, message, origin);
             }
-            Event::Block { block, origin, relay: true } => self.enqueue_block(block, origin).await,
+            Event::Block { block, origin, relay: true } => self.enqueue_block(block, origin),
             Event::Transaction { .. }
             | Event::Block { .. }
             | Event::Tip { .. }
@@ -124,31 +157,31 @@ impl Relay {
         }
     }
 
-    async fn enqueue_transaction(
+    fn enqueue_transaction(
         &mut self,
         transaction: Arc<SignedTransaction>,
         message: Option<Arc<raclette_chain::message::SealedMessage>>,
         origin: Origin,
     ) {
         let owner = self.node.identity().address();
-        let recipient = transaction.transaction().recipient;
-        let item = Item::Transaction { transaction: Arc::clone(&transaction), message };
+        let (sender, recipient) = (transaction.sender(), transaction.transaction().recipient);
+        let item = Item::Transaction { transaction, message };
         let to_recipient = self
             .node
             .members()
             .neighbour(&recipient)
-            .filter(|_| transaction.sender() == owner && recipient != owner && origin == Origin::Local);
+            .filter(|_| sender == owner && recipient != owner && origin == Origin::Local);
         if let Some(destination) = to_recipient {
-            self.start(item, vec![destination], Some(recipient)).await;
+            self.start(item, vec![destination], Some(recipient));
         } else {
-            let others = self.others(origin, &[transaction.sender(), recipient]);
-            self.start(item, others, None).await;
+            let others = self.others(origin, &[sender, recipient]);
+            self.start(item, others, None);
         }
     }
 
-    async fn enqueue_block(&mut self, block: Arc<Block<Checked>>, origin: Origin) {
+    fn enqueue_block(&mut self, block: Arc<Block<Checked>>, origin: Origin) {
         let others = self.others(origin, &[]);
-        self.start(Item::Block(block), others, None).await;
+        self.start(Item::Block(block), others, None);
     }
 
     /// All members that are online, but for where it came from and who has it anyway.
@@ -159,19 +192,20 @@ impl Relay {
         others
     }
 
-    async fn start(&mut self, item: Item, destinations: Vec<Neighbour>, recipient_first: Option<Address>) {
+    fn start(&mut self, item: Item, destinations: Vec<Neighbour>, recipient_first: Option<Address>) {
         let id = item.id();
         if self.progress.contains_key(&id) {
             return;
         }
-        for destination in &destinations {
-            self.lanes.push(destination.clone(), item.clone());
+        let left = destinations.len();
+        for destination in destinations {
+            self.lanes.push(destination, item.clone());
         }
-        let progress = Progress { left: destinations.len(), queue: Vec::new(), item, recipient_first };
+        let progress = Progress { left, queue: Vec::new(), item, recipient_first };
         let nobody_to_tell = progress.left == 0;
         self.progress.insert(id, progress);
         if nobody_to_tell {
-            self.settle(vec![id]).await;
+            self.settled.push(id);
         }
     }
 
@@ -187,7 +221,6 @@ impl Relay {
         let send::Sent { batch, failed } = sent;
         let Batch { destination, items } = batch;
         self.lanes.idle(&destination.address);
-        let mut settled = Vec::new();
         for item in items {
             let id = item.id();
             let Some(progress) = self.progress.get_mut(&id) else { continue };
@@ -200,10 +233,10 @@ impl Relay {
                 self.delivered(&id, &destination).await;
             }
             if self.progress.get(&id).is_some_and(|progress| progress.left == 0) {
-                settled.push(id);
+                self.settled.push(id);
             }
         }
-        self.settle(settled).await;
+        self.settle().await;
     }
 
     /// Notes a failure: what must be queued, or, if it was the recipient that failed, that all others are next. The
@@ -238,9 +271,9 @@ impl Relay {
     }
 
     /// Takes the marks off what has been tried everywhere, and queues what failed in the same commit.
-    async fn settle(&mut self, ids: Vec<ItemId>) {
+    async fn settle(&mut self) {
         let (mut transactions, mut blocks, mut queue) = (Vec::new(), Vec::new(), Vec::new());
-        for id in ids {
+        for id in std::mem::take(&mut self.settled) {
             if let Some(progress) = self.progress.remove(&id) {
                 queue.extend(progress.queue);
                 match id {
