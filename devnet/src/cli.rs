@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
-use crate::{plan::Service, service};
+use crate::{bench, plan::Service, service};
 
 /// A whole local Raclette network in one command: a tracker, and peers that send each other messages and money.
 ///
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Tracker(Box<service::Tracker>),
     /// Run one peer alone, with settings of its own
     Peer(Box<service::Peer>),
+    /// Measure how fast the whole is
+    Bench(bench::Options),
     /// Ask a service whether it is well, and succeed if it is; for containers
     Healthcheck {
         /// The URL to ask [default: /healthz of the service on this machine]

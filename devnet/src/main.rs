@@ -6,8 +6,9 @@
 //! - [`network`]: start, attend, stop. [`supervisor`] and [`process`]: the services as child processes of this very
 //!   program. [`ready`]: waiting for them.
 //! - [`console`]: what a person types. [`probe`], [`status`], [`tour`], [`follow`], [`terminal`]: what a person sees.
-//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers.
+//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`bench`]: how fast it all is.
 
+mod bench;
 mod cli;
 mod console;
 mod data;
@@ -39,6 +40,7 @@ async fn main() -> ExitCode {
         None => return network::run(cli.options).await,
         Some(Command::Tracker(tracker)) => service::tracker(*tracker).await,
         Some(Command::Peer(peer)) => service::peer(*peer).await,
+        Some(Command::Bench(options)) => bench::run(options).await,
         Some(Command::Healthcheck { url }) => healthcheck::check(&url.unwrap_or_else(healthcheck::usual_url)).await,
     };
     match outcome {

@@ -36,6 +36,23 @@ pub(crate) struct NotReady {
 /// # Errors
 /// The first that ended instead.
 pub(crate) async fn wait(supervisor: &Supervisor, probe: &Probe, which: &[usize]) -> Result<(), NotReady> {
+    wait_and_tell(supervisor, probe, which, |service, after| {
+        let seconds = after.as_secs_f64();
+        say(format!("  {:<10} {} after {seconds:.1} s", service.name, paint("ready", Colour::Green)));
+    })
+    .await
+}
+
+/// As [`wait`], calling `tell` with each that is ready, and after how long.
+///
+/// # Errors
+/// As [`wait`].
+pub(crate) async fn wait_and_tell(
+    supervisor: &Supervisor,
+    probe: &Probe,
+    which: &[usize],
+    tell: impl Fn(&Service, Duration),
+) -> Result<(), NotReady> {
     let begun = Instant::now();
     let mut waiting = JoinSet::new();
     for index in which.iter().copied() {
@@ -57,9 +74,7 @@ pub(crate) async fn wait(supervisor: &Supervisor, probe: &Probe, which: &[usize]
     while let Some(outcome) = waiting.join_next().await {
         // A task ends otherwise only if it is cancelled, and nobody does that.
         let Ok(outcome) = outcome else { continue };
-        let service = outcome?;
-        let seconds = begun.elapsed().as_secs_f64();
-        say(format!("  {:<10} {} after {seconds:.1} s", service.name, paint("ready", Colour::Green)));
+        tell(&outcome?, begun.elapsed());
     }
     Ok(())
 }
