@@ -121,15 +121,16 @@ impl Life {
         let mut blocks = std::mem::take(&mut self.asked.open_blocks);
         let mut transactions = std::mem::take(&mut self.asked.open_transactions);
         // Before that, nobody has any money.
-        if self.world.height(&tip) >= FIRST_BLOCKS {
+        let begun = self.world.height(&tip) >= FIRST_BLOCKS;
+        if begun {
             for _ in 0..self.random.random_range(0..5) {
                 transactions.extend(self.world.sign(&tip, &mut self.random));
             }
         }
-        if self.random.random_bool(0.6) {
+        if begun && self.random.random_bool(0.6) {
             blocks.extend(self.branch(&tip));
         }
-        let mines = blocks.is_empty() && self.random.random_bool(0.3);
+        let mines = begun && blocks.is_empty() && self.random.random_bool(0.3);
         let sends = self.random.random_bool(0.4);
         let (took_blocks, took_transactions, sent, mined) = tokio::join!(
             submit_blocks(process, &blocks, &self.world),
