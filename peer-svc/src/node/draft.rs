@@ -139,9 +139,9 @@ impl Draft {
         store::ledger::insert(connection, &rows).await?;
         store::ledger::insert_messages(connection, &self.messages).await?;
         let mail = std::mem::take(&mut self.mail);
-        let new = store::mail::insert(connection, &mail, &self.owner, self.now).await?;
+        let mut new = store::mail::insert(connection, &mail, &self.owner, self.now).await?;
         for transaction in mail {
-            if transaction.sender() != self.owner && new.contains(&transaction.id()) {
+            if new.remove(&transaction.id()) && transaction.sender() != self.owner {
                 self.tell(&told::message(&transaction));
             }
         }
