@@ -2,7 +2,12 @@
 
 use std::{fs, io, time::Duration};
 
-use raclette_api::{chain::StatusMessage, network::NetworkInfo, queue::QueuePage, wallet::Wallet};
+use raclette_api::{
+    chain::{StatusMessage, SyncStatus},
+    network::NetworkInfo,
+    queue::QueuePage,
+    wallet::Wallet,
+};
 use raclette_service::client::{AddressPolicy, CallOptions, Client, SendError, Settings};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
@@ -48,6 +53,14 @@ impl Probe {
     /// Whether a service is ready for everything.
     pub(crate) async fn ready(&self, service: &Service) -> Result<(), SendError> {
         self.get::<IgnoredAny>(service, "/readyz", CallOptions::default()).await.map(drop)
+    }
+
+    /// How far a peer is with fetching the history; none if it does not say, or is no peer.
+    pub(crate) async fn history(&self, service: &Service) -> Option<SyncStatus> {
+        if service.role != Role::Peer {
+            return None;
+        }
+        self.get::<StatusMessage>(service, "/status", CallOptions::default()).await.ok().map(|status| status.sync)
     }
 
     /// How a service is.

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use raclette_api::chain::SyncState;
+use raclette_service::progress;
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
@@ -81,13 +83,36 @@ pub(crate) async fn wait_and_tell(
 
 async fn until_ready(service: &Service, probe: &Probe, begun: Instant) {
     let mut reminder = begun + REMINDER;
+    let _bar = Bar;
     while let Err(error) = probe.ready(service).await {
         if Instant::now() >= reminder {
             reminder += REMINDER;
             let log = service.log_file();
             say(format!("  {:<10} not ready yet: {error} (its log: {})", service.name, log.display()));
         }
+        show_history(service, probe).await;
         sleep(PERIOD).await;
+    }
+}
+
+/// The bar is gone when nobody waits any more.
+struct Bar;
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        progress::clear();
+    }
+}
+
+/// Shows how far a peer is with fetching the history, if there is a terminal to show it on.
+async fn show_history(service: &Service, probe: &Probe) {
+    if progress::is_possible()
+        && let Some(history) = probe.history(service).await
+        && history.state == SyncState::Syncing
+    {
+        let rate = history.transactions_per_second.map(|rate| format!(", {rate} transactions a second"));
+        let note = format!("block {} of {}{}", history.height, history.target_height, rate.unwrap_or_default());
+        progress::show(&service.name, history.height.into(), history.target_height.into(), &note);
     }
 }
 

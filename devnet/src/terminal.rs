@@ -5,6 +5,8 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
+use raclette_service::progress;
+
 /// Whether lines may hold colours: set once at the start.
 static COLOURS: AtomicBool = AtomicBool::new(false);
 
@@ -21,12 +23,12 @@ pub(crate) fn say(line: impl AsRef<str>) {
 
 /// Writes a complaint to standard error.
 pub(crate) fn complain(line: impl AsRef<str>) {
-    write(io::stderr().lock(), &format!("{} {}", paint("error:", Colour::Red), line.as_ref()));
+    write(io::stderr(), &format!("{} {}", paint("error:", Colour::Red), line.as_ref()));
 }
 
 fn write(mut to: impl Write, line: &str) {
     // Whoever read this may have gone (`devnet | head`). The network is not stopped for that.
-    let written = writeln!(to, "{line}").and_then(|()| to.flush());
+    let written = progress::above(|| writeln!(to, "{line}").and_then(|()| to.flush()));
     drop(written);
 }
 

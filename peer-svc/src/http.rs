@@ -2,7 +2,7 @@
 //!
 //! - For the network, open to everybody: `status`, `membership`, `transactions`, `chain`, `blocks` (with
 //!   `compact`), `race`; `events`, which tells the owner more.
-//! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`.
+//! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
 //!   requests), `health` (what `/readyz` looks at),
 //!   `page` (the page at `/`).
@@ -11,6 +11,7 @@
 //! that is a function below it.
 
 mod answers;
+mod bans;
 mod blocks;
 mod chain;
 mod compact;
@@ -30,7 +31,7 @@ mod wallet;
 
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, middleware};
 use raclette_chain::address::Address;
 use raclette_service::{
     access::{OwnerGate, owner_only},
@@ -47,6 +48,7 @@ use utoipa_axum::{
     routes,
 };
 
+use self::bans::Bans;
 use crate::{miner::Miner, node::Node, status::Status};
 
 /// The largest `POST /tx`: 500 transactions of 16 KiB.
@@ -86,11 +88,17 @@ pub struct Curl {
 
 /// The state of all handlers. A clone is the same.
 #[derive(Debug, Clone)]
-pub struct App(Arc<Parts>);
+pub struct App(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    parts: Parts,
+    bans: Bans,
+}
 
 impl From<Parts> for App {
     fn from(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Shared { parts, bans: Bans::default() }))
     }
 }
 
@@ -98,11 +106,16 @@ impl Deref for App {
     type Target = Parts;
 
     fn deref(&self) -> &Parts {
-        &self.0
+        &self.0.parts
     }
 }
 
 impl App {
+    /// Who is cut off.
+    fn bans(&self) -> &Bans {
+        &self.0.bans
+    }
+
     /// Waits for an outcome as long as the caller prefers to; none if it does not, or if that was not long enough.
     async fn wait<T>(&self, prefer: PreferWait, outcome: impl Future<Output = T>) -> Option<T> {
         self.wait_for(prefer.0?, outcome).await
@@ -159,7 +172,8 @@ pub fn router(app: App) -> (Router, OpenApi) {
     let checked = app.clone();
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(owner_only(owner(), app.gate.clone()))
-        .merge(network())
+        .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
+        .merge(always())
         .merge(problem::routes())
         .merge(raclette_service::health::routes(move || health::checks(checked.clone())));
     let (router, openapi) = routes.with_state(app).split_for_parts();
@@ -178,15 +192,22 @@ fn owner() -> OpenApiRouter<App> {
         .routes(routes!(queue::list_queue))
         .routes(routes!(queue::retry_queued))
         .routes(routes!(queue::discard_queued))
+        .routes(routes!(bans::list_bans))
+        .routes(routes!(bans::lift_bans))
 }
 
-/// What everybody calls.
-fn network() -> OpenApiRouter<App> {
+/// What everybody calls, also whoever is cut off.
+fn always() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(status::get_status))
         .routes(routes!(status::answer_challenge))
         .routes(routes!(events::read_events))
         .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
+}
+
+/// What everybody calls, but for whoever is cut off.
+fn network() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
         .routes(routes!(transactions::get_transaction))
         .routes(routes!(transactions::get_message))

@@ -14,6 +14,7 @@ pub mod http;
 pub mod miner;
 pub mod net;
 pub mod node;
+pub mod penalties;
 pub mod run;
 pub mod status;
 pub mod store;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use raclette_api::{
     FROM_HEADER, JOIN_TOKEN_HEADER,
     block::{BlockAnswer, BlockMessage},
-    chain::{ChainPage, HeadersPage, StatusMessage},
+    chain::StatusMessage,
     membership::{Leave, PeerPage, RegisterResponse, Registration},
     message::SealedMessageJson,
     mining::{MiningComplete, MiningCompleteAnswer},
@@ -22,6 +22,12 @@ use crate::node::Neighbour;
 
 /// How long a question that should be answered from memory may take.
 const SHORT: Duration = Duration::from_secs(3);
+/// How long a page of headers may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long blocks of the history may take at most: whoever asks for them gives up long before, if another member has them.
+const LONG: Duration = Duration::from_secs(60);
+/// The largest page of headers that is read: 2,000 take less than 1 MiB.
+const LARGEST_HEADERS: usize = 2 << 20;
 /// The largest page of blocks that is read.
 const LARGEST_PAGE: usize = 32 << 20;
 
@@ -110,31 +116,34 @@ impl Net {
         Ok(self.client.get_json(&peer.callee(), "/status", &self.options(Some(SHORT))).await?.body)
     }
 
-    /// Asks a peer for the headers behind the first of these hashes that is on its active branch.
+    /// Asks a peer for the headers behind the first of these hashes that is on its active branch; the text of a
+    /// [`HeadersPage`](raclette_api::chain::HeadersPage).
     ///
     /// # Errors
     /// When it does not answer as it should.
-    pub async fn headers(&self, peer: &Neighbour, after: &[BlockHash], limit: usize) -> Result<HeadersPage, SendError> {
+    pub async fn headers(&self, peer: &Neighbour, after: &[BlockHash], limit: usize) -> Result<Vec<u8>, SendError> {
         let after: Vec<String> = after.iter().map(BlockHash::to_string).collect();
         let path = format!("/chain/headers?after={}&limit={limit}", after.join(","));
-        Ok(self.client.get_json(&peer.callee(), &path, &self.options(None)).await?.body)
+        let options = CallOptions { largest_answer: Some(LARGEST_HEADERS), ..self.options(Some(PATIENCE)) };
+        self.client.get_text(&peer.callee(), &path, &options).await
     }
 
-    /// Reads blocks of a peer's active branch.
+    /// Reads blocks of a peer's active branch; the text of a [`ChainPage`](raclette_api::chain::ChainPage). Takes as long as
+    /// the caller waits.
     ///
     /// # Errors
     /// When it does not answer as it should.
-    pub async fn chain(&self, peer: &Neighbour, from: u32, limit: usize) -> Result<ChainPage, SendError> {
+    pub async fn chain(&self, peer: &Neighbour, from: u32, limit: usize) -> Result<Vec<u8>, SendError> {
         let path = format!("/chain?from={from}&limit={limit}");
-        Ok(self.client.get_json(&peer.callee(), &path, &self.options(None)).await?.body)
+        self.client.get_text(&peer.callee(), &path, &self.options(Some(LONG))).await
     }
 
-    /// Reads one block of any branch.
+    /// Reads one block of any branch; the text of a [`BlockMessage`]. Takes as long as the caller waits.
     ///
     /// # Errors
     /// When it does not answer as it should.
-    pub async fn block(&self, peer: &Neighbour, hash: &BlockHash) -> Result<BlockMessage, SendError> {
-        Ok(self.client.get_json(&peer.callee(), &format!("/block/{hash}"), &self.options(None)).await?.body)
+    pub async fn block(&self, peer: &Neighbour, hash: &BlockHash) -> Result<Vec<u8>, SendError> {
+        self.client.get_text(&peer.callee(), &format!("/block/{hash}"), &self.options(Some(LONG))).await
     }
 
     /// Reads a page of a peer's ledger.

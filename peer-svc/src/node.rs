@@ -5,6 +5,8 @@
 //! the network: it publishes what happened as [`Event`]s, and tasks listen.
 
 mod accept;
+mod blocks;
+mod branch;
 mod chain;
 mod directory;
 mod draft;
@@ -12,6 +14,7 @@ mod error;
 mod event;
 mod mail;
 mod mempool;
+mod side;
 mod state;
 mod told;
 mod verified;
@@ -26,7 +29,8 @@ use raclette_service::{clock::now_ms, events::Feed};
 use sqlx::SqlitePool;
 use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
 
-pub use chain::{BlockOutcome, TransactionPlace};
+pub use blocks::{BlockOutcome, HandedIn, VerifiedBlock};
+pub use chain::TransactionPlace;
 pub use directory::{Changed, Members, Neighbour};
 pub use error::NodeError;
 pub use event::{Event, Origin};
@@ -71,6 +75,8 @@ pub struct Node {
     feed: Feed,
     verified: VerifiedLeaves,
     verifier: Verifier,
+    /// What may still be kept of side branches that nobody asked for.
+    side: std::sync::Mutex<side::SideBudget>,
     /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
     sending: Mutex<()>,
 }
@@ -111,6 +117,7 @@ impl Node {
             feed: feed.clone(),
             verified: VerifiedLeaves::default(),
             verifier: Verifier::new(),
+            side: std::sync::Mutex::new(side::SideBudget::new(std::time::Instant::now())),
             sending: Mutex::new(()),
         };
         (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events, feed })

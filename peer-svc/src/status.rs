@@ -44,7 +44,7 @@ impl Status {
         trusted_tracker: Option<Address>,
         epoch: u64,
     ) -> Self {
-        let sync = SyncStatus { state: SyncState::Starting, height: 0, target_height: 0 };
+        let sync = SyncStatus::at_rest(SyncState::Starting, 0);
         let inner = Inner { sync, tracker_url, tracker_seen: None, tracker_key, trusted_tracker, trouble: None, epoch };
         Self { inner: Mutex::new(inner), sync: Notify::new(), tracker: Notify::new() }
     }

@@ -41,6 +41,37 @@ fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     })
 }
 
+/// From here on, what is written can be taken back without giving up the whole transaction. Savepoints of this program do
+/// not nest.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn set_savepoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    execute(connection, "savepoint branch").await
+}
+
+/// Takes back what was written since the savepoint, which is gone then.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn return_to_savepoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    execute(connection, "rollback to branch").await?;
+    release_savepoint(connection).await
+}
+
+/// Gives the savepoint up: what was written since then belongs to the transaction.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn release_savepoint(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    execute(connection, "release branch").await
+}
+
+async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), StoreError> {
+    sqlx::query(sql).execute(connection).await?;
+    Ok(())
+}
+
 /// A record that the chain's codec cannot read.
 fn undecodable(error: &DecodeError) -> StoreError {
     StoreError::damaged("a stored record", error)

@@ -13,7 +13,7 @@ use raclette_chain::{
     header::Header,
     index::Entry,
     message::SealedMessage,
-    rules::{BlockError, check_header},
+    rules::{BlockError, check_header, check_work},
     time::Timestamp,
     transaction::SignedTransaction,
 };
@@ -27,6 +27,7 @@ use raclette_service::{
 use super::{
     App,
     answers::SignedProblems,
+    bans::{Culprit, Source},
     compact::{Rebuilt, rebuild},
     elsewhere,
     error::{body_missing, parameter},
@@ -46,12 +47,14 @@ use crate::node::{BlockOutcome, NodeError, Origin, State as Chain};
 pub(super) async fn submit_block(
     State(app): State<App>,
     Sender(origin): Sender,
+    Source(source): Source,
     Json(message): Json<BlockMessage>,
 ) -> Result<Json<BlockAnswer>, Problem> {
     let header = message.header()?;
     let state = app.node.state()?;
     // The header's work comes before everything that costs this peer something.
-    let (status, missing) = match judge(&header, &state)? {
+    let verdict = judge(&header, &state).inspect_err(|_| cut_off_without_work(&app, source, &header, &state))?;
+    let (status, missing) = match verdict {
         Some(status) => (status, None),
         None => take(&app, origin, message, state).await?,
     };
@@ -60,6 +63,15 @@ pub(super) async fn submit_block(
     }
     let missing = missing.map(|leaves| leaves.iter().map(LeafHash::to_string).collect());
     Ok(Json(BlockAnswer { status, hash: header.hash().to_string(), missing }))
+}
+
+/// Cuts off whoever sent a header that has cost nothing: no honest peer sends one whose hash does not meet the target that it
+/// must have, whatever else is wrong with it.
+fn cut_off_without_work(app: &App, source: Option<Culprit>, header: &Header, state: &Chain) {
+    let parent = state.index.parent(&header.previous);
+    if check_work(header, parent.as_ref(), &state.rules.parameters).is_err() {
+        app.bans().punish(source);
+    }
 }
 
 /// What can be said of a block by its header alone; none if its body has to be looked at.
@@ -71,7 +83,10 @@ fn judge(header: &Header, state: &Chain) -> Result<Option<BlockStatus>, NodeErro
     if state.index.get(&header.previous).is_some_and(|parent| parent.invalid) {
         return Err(NodeError::KnownInvalid { hash });
     }
-    let Some(parent) = state.index.parent(&header.previous) else { return Ok(Some(BlockStatus::Orphan)) };
+    let Some(parent) = state.index.parent(&header.previous) else {
+        check_work(header, None, &state.rules.parameters)?;
+        return Ok(Some(BlockStatus::Orphan));
+    };
     let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
     match check_header(header, &parent, &state.rules, now) {
         Ok(()) => Ok(None),
@@ -102,6 +117,7 @@ async fn submit(
     let status = match app.node.submit_block(block, origin).await? {
         BlockOutcome::Accepted => BlockStatus::Accepted,
         BlockOutcome::Stored => BlockStatus::Stored,
+        BlockOutcome::Unkept => BlockStatus::Unkept,
         BlockOutcome::Known => BlockStatus::Known,
         BlockOutcome::Orphan => BlockStatus::Orphan,
         BlockOutcome::Later => BlockStatus::Later,

@@ -1,36 +1,19 @@
-//! Blocks on their way in, and reading the chain.
+//! Reading the chain, and what tasks have the writer note.
 
 use std::sync::Arc;
 
 use raclette_api::membership::PeerRecord;
 use raclette_chain::{
-    block::{Block, Checked, Unchecked},
+    block::{Block, Checked},
     genesis::Genesis,
     hash::{BlockHash, TransactionId},
     message::SealedMessage,
-    rules::{self, BlockError, TransactionError},
-    time::Timestamp,
     transaction::SignedTransaction,
 };
-use raclette_service::{clock::now_ms, queue::QueueChange};
+use raclette_service::queue::QueueChange;
 
-use super::{Node, NodeError, Origin, State, writer::Command};
+use super::{Node, NodeError, State, writer::Command};
 use crate::store;
-
-/// What became of a block that was offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlockOutcome {
-    /// It is on the active branch now.
-    Accepted,
-    /// It is stored, on a branch that does not win.
-    Stored,
-    /// It was there already.
-    Known,
-    /// Its parent is not known here; the history has to be fetched.
-    Orphan,
-    /// Its time is too far ahead: it may be good later.
-    Later,
-}
 
 /// Where a transaction is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,54 +42,6 @@ impl Node {
     /// When this peer belongs to another network already, or it cannot be stored.
     pub async fn found(&self, genesis: Genesis) -> Result<(), NodeError> {
         self.ask(|answer| Command::Found(Box::new(genesis), answer)).await
-    }
-
-    /// Takes a block: the header's work first, then the signatures that were not seen before (on blocking threads), then
-    /// the writer.
-    ///
-    /// # Errors
-    /// When the block is not valid, or cannot be stored.
-    pub async fn submit_block(&self, block: Block<Unchecked>, origin: Origin) -> Result<BlockOutcome, NodeError> {
-        let state = self.state()?;
-        let hash = block.hash();
-        if let Some(entry) = state.index.get(&hash) {
-            return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(BlockOutcome::Known) };
-        }
-        let Some(parent) = state.index.parent(&block.header().previous) else {
-            return Ok(BlockOutcome::Orphan);
-        };
-        let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-        match rules::check_header(block.header(), &parent, &state.rules, now) {
-            Ok(()) => {}
-            Err(BlockError::TimeTooNew { .. }) => return Ok(BlockOutcome::Later),
-            Err(error) => return Err(error.into()),
-        }
-        let block = self.verify_block(block, &state).await?;
-        self.ask(|answer| Command::Block(Box::new(block), origin, answer)).await
-    }
-
-    /// Checks body and signatures away from the async threads.
-    async fn verify_block(&self, block: Block<Unchecked>, state: &State) -> Result<Block<Unchecked>, NodeError> {
-        let check = {
-            let rules = Arc::clone(&state.rules);
-            move || rules::check_body(&block, &rules).map(|()| Arc::new(block))
-        };
-        let block = self.verifier.run(check).await.ok_or(NodeError::ShuttingDown)??;
-        let leaves = block.transactions().iter().map(SignedTransaction::leaf).enumerate();
-        let unknown: Vec<usize> =
-            leaves.filter(|(_, leaf)| !self.verified.contains(leaf)).map(|(position, _)| position).collect();
-        let verify = {
-            let (block, rules) = (Arc::clone(&block), Arc::clone(&state.rules));
-            move |position: usize| {
-                let verified = block.transactions()[position].verify(&rules.network);
-                verified
-                    .map_err(|error| BlockError::Transaction { position, error: TransactionError::Signature(error) })
-            }
-        };
-        let verdicts = self.verifier.map(unknown, verify).await.ok_or(NodeError::ShuttingDown)?;
-        verdicts.into_iter().collect::<Result<(), _>>()?;
-        self.verified.insert(block.transactions().iter().map(SignedTransaction::leaf));
-        Ok(Arc::unwrap_or_clone(block))
     }
 
     /// Reads a block of any branch. The genesis block has no body and is not among them.

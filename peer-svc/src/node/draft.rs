@@ -107,6 +107,11 @@ impl Draft {
         self.messages.push((digest, Arc::clone(message)));
     }
 
+    /// Whether the owner sent or receives a transaction.
+    pub(super) fn concerns_owner(&self, transaction: &SignedTransaction) -> bool {
+        transaction.sender() == self.owner || transaction.transaction().recipient == self.owner
+    }
+
     /// Notes a transaction for the owner's mail, if it concerns the owner.
     pub(super) fn mail(&mut self, transaction: &Arc<SignedTransaction>) {
         let is_sent = transaction.sender() == self.owner;

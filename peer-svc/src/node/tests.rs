@@ -239,3 +239,5 @@ async fn a_message_can_be_read_by_the_recipient_and_the_sender() {
     assert_eq!(mail[0].text, Some(Ok(String::from("hello"))));
     alice.close().await;
 }
+
+mod reorganisation;

@@ -11,7 +11,6 @@ use raclette_api::{
 };
 use raclette_chain::{
     address::Address,
-    block::{Block, Unchecked},
     genesis::Genesis,
     hash::{BlockHash, MessageDigest, TransactionId},
     message::SealedMessage,
@@ -27,7 +26,8 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
 
 use super::{
-    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, WriterEnds, accept, draft::Draft, mempool, told,
+    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, VerifiedBlock, WriterEnds, accept, draft::Draft,
+    mempool, told,
 };
 use crate::store::{self, StoreError, meta};
 
@@ -59,8 +59,8 @@ pub enum Command {
     Found(Box<Genesis>, Answer<()>),
     /// Transactions for the ledger; each gets an outcome of its own.
     Offers(Vec<Offer>, Answer<Vec<Result<TransactionOutcome, NodeError>>>),
-    /// A block whose signatures have been verified.
-    Block(Box<Block<Unchecked>>, Origin, Answer<BlockOutcome>),
+    /// A block whose body and signatures have been verified.
+    Block(Box<VerifiedBlock>, Origin, Answer<BlockOutcome>),
     /// What has been sent to everybody, and what has to wait in the queue for somebody.
     Relayed {
         /// Transactions that nobody has to be sent any more.

@@ -2,11 +2,14 @@
 //! file when a real peer crashes, its disk is full, or bytes of it change.
 
 mod access;
+mod adversaries;
 mod blocks;
 mod chain;
 mod crash;
 mod events;
 mod file;
+mod flood;
+mod history;
 mod membership;
 mod mining;
 mod openapi;

@@ -11,7 +11,7 @@ use axum::{
 use peer_svc::{
     http::{self, App, Curl, Parts},
     miner::Miner,
-    node::{Identity, Members, Node, writer},
+    node::{Identity, Members, Node, Origin, writer},
     status::Status,
     store,
 };
@@ -21,6 +21,7 @@ use raclette_api::{
 };
 use raclette_chain::{
     address::Address,
+    block::Block,
     genesis::Genesis,
     hash::NetworkId,
     keys::PrivateKey,
@@ -149,7 +150,7 @@ impl Peer {
         carol
     }
 
-    async fn joined(self, bits: u8) -> Self {
+    pub(crate) async fn joined(self, bits: u8) -> Self {
         self.node.found(genesis(bits)).await.unwrap();
         self
     }
@@ -214,6 +215,29 @@ impl Peer {
         self.own_post("/send", &request).await.expect(201, None).body
     }
 
+    /// The API, to be served, or to be misused by a peer that misbehaves.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Takes blocks as they come when the history is fetched.
+    pub(crate) async fn takes(&self, blocks: &[Block]) {
+        let mut waiting = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let verified = self.node.verify_block(block.clone()).await.unwrap();
+            waiting.push(self.node.hand_in(verified, Origin::Local).await.unwrap());
+        }
+        for handed_in in waiting {
+            handed_in.outcome().await.unwrap();
+        }
+    }
+
+    /// Tells this peer that another one is online at this port.
+    pub(crate) async fn hears_of_port(&self, other: &Self, port: u16, version: u64) -> Value {
+        let notice = notice(&self.network(), vec![change_at(other, ChangeKind::Online, version, port)], &tracker());
+        self.post("/peers", &notice).await.ok()
+    }
+
     /// Tells this peer that another one is online or offline.
     pub(crate) async fn hears_of(&self, other: &Self, kind: ChangeKind, version: u64) -> Value {
         let notice = notice(&self.network(), vec![change(other, kind, version)], &tracker());
@@ -246,13 +270,17 @@ pub(crate) fn with_json(request: Builder, body: &Value) -> Request<Body> {
 
 /// What a tracker tells of a peer.
 pub(crate) fn change(peer: &Peer, kind: ChangeKind, version: u64) -> NoticeChange {
+    change_at(peer, kind, version, 7702)
+}
+
+fn change_at(peer: &Peer, kind: ChangeKind, version: u64, port: u16) -> NoticeChange {
     let identity = peer.node.identity();
     let new = NewRegistration {
         network: peer.network(),
         tracker: tracker().public().address(),
         name: &identity.name,
         host: "127.0.0.1",
-        port: 7702,
+        port,
         epoch: 1,
         time: Timestamp::new(1).unwrap(),
     };

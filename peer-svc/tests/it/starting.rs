@@ -51,11 +51,16 @@ async fn a_peer_is_ready_once_it_has_the_history_and_degraded_without_its_tracke
     let answer = peer.get("/readyz").await.expect(503, Some("not_ready"));
     assert_eq!(failed(&answer.body), ["network", "sync"]);
     peer.node.found(genesis(EASY)).await.unwrap();
-    peer.status.set_sync(SyncStatus { state: SyncState::Syncing, height: 7, target_height: 9 });
+    peer.status.set_sync(SyncStatus {
+        state: SyncState::Syncing,
+        height: 7,
+        target_height: 9,
+        transactions_per_second: None,
+    });
     let answer = peer.get("/readyz").await.expect(503, Some("not_ready"));
     assert_eq!(failed(&answer.body), ["sync"]);
     assert!(answer.body["detail"].as_str().unwrap().contains("7 of 9"));
-    peer.status.set_sync(SyncStatus { state: SyncState::Synced, height: 0, target_height: 0 });
+    peer.status.set_sync(SyncStatus::at_rest(SyncState::Synced, 0));
     assert_eq!(peer.get("/readyz").await.ok()["status"], "degraded");
     peer.status.set_tracker_reachable(true);
     assert_eq!(peer.get("/readyz").await.ok()["status"], "ready");

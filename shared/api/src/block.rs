@@ -304,6 +304,9 @@ pub enum BlockStatus {
     Known,
     /// It is kept on a side branch, which has less work than the chain.
     Stored,
+    /// It is on a side branch, and too much of such branches is kept already. The receiver fetches it if its branch ever has
+    /// more work than the chain.
+    Unkept,
     /// Transactions are missing: send the block again with those named in `missing`.
     Missing,
     /// The block before it is unknown; the receiver fetches the history on its own.

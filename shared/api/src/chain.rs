@@ -165,6 +165,18 @@ pub struct SyncStatus {
     /// The greatest height that it knows of.
     #[schema(value_type = schema::Height)]
     pub target_height: u32,
+    /// How many transactions a second it verifies and stores. Only while it fetches blocks, and after the first seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 0, maximum = 4_294_967_295_u32, example = 20_000)]
+    pub transactions_per_second: Option<u32>,
+}
+
+impl SyncStatus {
+    /// The status of a peer that does not fetch blocks.
+    #[must_use]
+    pub const fn at_rest(state: SyncState, height: u32) -> Self {
+        Self { state, height, target_height: height, transactions_per_second: None }
+    }
 }
 
 /// What a peer knows of its tracker.

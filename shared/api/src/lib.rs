@@ -9,8 +9,9 @@
 //! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
 //! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
-//! - [`wallet`], [`mining`], [`queue`]: what a peer shows to its owner. [`event`]: what happens, one by one.
+//! - [`wallet`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
 
+pub mod ban;
 pub mod block;
 pub mod chain;
 pub mod encoding;

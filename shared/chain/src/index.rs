@@ -13,8 +13,8 @@ use crate::{
     time::Timestamp,
 };
 
-/// Over how many blocks the median time goes.
-const MEDIAN_SPAN: usize = 11;
+/// Over how many blocks the median of their times goes.
+pub const MEDIAN_SPAN: usize = 11;
 
 /// A block in the index.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -270,22 +270,23 @@ impl Ledger {
     }
 
     /// Takes out what an account can no longer have pending: used sequence numbers, and from the end of the run what its
-    /// balance does not cover. Returns what left because it cannot be paid.
+    /// balance does not cover. Returns what left.
     pub fn refresh(&mut self, sender: &Address, account: &Account) -> Vec<Arc<SignedTransaction>> {
+        let mut gone = Vec::new();
         while let Some(first) = self.by_sender.get(sender).and_then(Pending::first).cloned()
             && first.transaction().sequence < account.next_sequence
         {
             self.remove(&first.id());
+            gone.push(first);
         }
-        let mut unpaid = Vec::new();
         while let Some(pending) = self.by_sender.get(sender)
             && pending.cost() > account.balance
             && let Some(last) = pending.last().cloned()
         {
             self.remove(&last.id());
-            unpaid.push(last);
+            gone.push(last);
         }
-        unpaid
+        gone
     }
 
     /// Takes out what is too old, or past its last valid height, together with what depends on it.

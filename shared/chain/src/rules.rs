@@ -11,7 +11,7 @@ mod transaction;
 
 pub use body::check_body;
 pub use error::{BlockError, TransactionError};
-pub use header::{MAX_TIME_AHEAD, Parent, check_header};
+pub use header::{MAX_TIME_AHEAD, Parent, check_header, check_work};
 pub use state::{Connected, connect_block};
 pub use transaction::{check_message, check_transaction};
 

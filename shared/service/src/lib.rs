@@ -9,6 +9,7 @@
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
 
 pub mod problem;
+pub mod progress;
 
 pub mod extract;
 

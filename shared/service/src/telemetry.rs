@@ -4,7 +4,10 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 
-use crate::config::{LogArgs, LogFormat};
+use crate::{
+    config::{LogArgs, LogFormat},
+    progress::AboveBar,
+};
 
 /// The filter of `--log` cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,7 +26,7 @@ pub fn init(arguments: &LogArgs) -> Result<(), FilterError> {
     let filter = EnvFilter::builder()
         .parse(&arguments.log)
         .map_err(|error| FilterError { filter: arguments.log.clone(), reason: error.to_string() })?;
-    let log = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
+    let log = fmt().with_env_filter(filter).with_writer(AboveBar::default).with_ansi(io::stderr().is_terminal());
     let started = match arguments.log_format {
         LogFormat::Human => log.finish().try_init(),
         LogFormat::Json => log.json().flatten_event(true).finish().try_init(),

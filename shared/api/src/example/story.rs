@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*, network::*, notice::*,
-    queue::*, transaction::*, wallet::*,
+    ban::*, block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*, network::*,
+    notice::*, queue::*, transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -297,7 +297,7 @@ impl Story {
             tip: Some(tip.into()),
             ledger: LedgerSummary { count: 0, bytes: 0, digest: "0".repeat(64) },
             mining: false,
-            sync: SyncStatus { state: SyncState::Synced, height: 2, target_height: 2 },
+            sync: SyncStatus::at_rest(SyncState::Synced, 2),
             membership_version: at(95).milliseconds(),
             tracker: TrackerStatus {
                 url: String::from("http://127.0.0.1:7700"),
@@ -378,6 +378,15 @@ impl Story {
             next_try: at(98).milliseconds(),
             last_error: Some(String::from("connection refused")),
         };
+        let ban = Ban {
+            ip: String::from("192.0.2.7"),
+            claimed: Some(self.address(&self.carol)),
+            until: at(700).milliseconds(),
+            seconds: 600,
+            count: 1,
+        };
+        all.add(ban.clone());
+        all.add(BanPage { bans: vec![ban] });
         all.add(waiting.clone());
         all.add(QueuePage { counts: QueueCounts { waiting: 1, dead: 0 }, entries: vec![waiting], next_cursor: None });
     }

@@ -17,7 +17,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
+    ban::*, block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
     transaction::*, wallet::*,
 };
 
@@ -92,6 +92,8 @@ fn every_example_is_what_its_type_writes() {
     check::<MiningCompleteAnswer>();
     check::<MineRequest>();
     check::<MiningJob>();
+    check::<Ban>();
+    check::<BanPage>();
     check::<QueueEntry>();
     check::<QueuePage>();
     check::<EventMessage>();

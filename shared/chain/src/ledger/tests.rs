@@ -136,8 +136,9 @@ fn what_is_confirmed_or_no_longer_paid_leaves() {
         fixture.add(one).unwrap();
     }
     let after = Account { balance: amount(45), next_sequence: 1 };
-    let unpaid = fixture.ledger.refresh(&alice.public().address(), &after);
-    assert_eq!(unpaid, [Arc::clone(&all[3])], "the last of the run leaves first");
+    let gone = fixture.ledger.refresh(&alice.public().address(), &after);
+    let expected = [&all[0], &all[3]].map(Arc::clone);
+    assert_eq!(gone, expected, "what is used, and of what is not paid the last of the run first");
     assert_eq!(fixture.ledger.iter().map(|one| one.id()).collect::<Vec<_>>(), [all[1].id(), all[2].id()]);
 }
 

@@ -7,6 +7,7 @@ use crate::{
     header::{BLOCK_VERSION, Header},
     parameters::Parameters,
     rules::{BlockError, Rules},
+    target::CompactTarget,
     time::Timestamp,
 };
 
@@ -34,6 +35,17 @@ pub fn check_header(header: &Header, parent: &Parent, rules: &Rules, now: Timest
     hash_meets_target(header)?;
     time_is_above_median(header, parent)?;
     time_is_not_ahead(header, now)
+}
+
+/// Checks only that a header has cost work: that its hash meets the target that follows from its parent or, where that is
+/// not known, the easiest of the network. Whatever else is wrong with a header that fails here, no honest node sends it.
+///
+/// # Errors
+/// [`BlockError::NotEnoughWork`].
+pub fn check_work(header: &Header, parent: Option<&Parent>, parameters: &Parameters) -> Result<(), BlockError> {
+    let compact =
+        parent.map_or(parameters.first_target, |parent| next_target(&parent.header, header.time, parameters).compact());
+    meets_target(header, compact)
 }
 
 fn version_is_known(header: &Header) -> Result<(), BlockError> {
@@ -64,8 +76,12 @@ fn target_follows_parent(header: &Header, parent: &Parent, parameters: &Paramete
 }
 
 fn hash_meets_target(header: &Header) -> Result<(), BlockError> {
+    meets_target(header, header.target)
+}
+
+fn meets_target(header: &Header, target: CompactTarget) -> Result<(), BlockError> {
     let hash = header.hash();
-    match header.target.expand() {
+    match target.expand() {
         Some(target) if target.is_met_by(&hash) => Ok(()),
         Some(target) => Err(BlockError::NotEnoughWork { target: target.to_string(), hash }),
         None => Err(BlockError::NotEnoughWork { target: String::from("a canonical target"), hash }),

@@ -130,6 +130,14 @@ impl Client {
         self.call(Method::GET, to, path, None, options).await
     }
 
+    /// Gets a path and returns the JSON text unread: what is large is better read by [`read_json`] on another thread.
+    ///
+    /// # Errors
+    /// See [`SendError`].
+    pub async fn get_text(&self, to: &Destination, path: &str, options: &CallOptions) -> Result<Vec<u8>, SendError> {
+        self.call_for_text(Method::GET, to, path, None, options).await.map(|(_, text)| text)
+    }
+
     /// Posts a value as JSON and reads the answer as JSON.
     ///
     /// # Errors
@@ -171,13 +179,21 @@ impl Client {
         body: Option<Bytes>,
         options: &CallOptions,
     ) -> Result<Answer<T>, SendError> {
+        let (answer, text) = self.call_for_text(method, to, path, body, options).await?;
+        Ok(Answer { status: answer.status, address: answer.address, body: read_json(&text)? })
+    }
+
+    async fn call_for_text(
+        &self,
+        method: Method,
+        to: &Destination,
+        path: &str,
+        body: Option<Bytes>,
+        options: &CallOptions,
+    ) -> Result<(Answer<()>, Vec<u8>), SendError> {
         let within = options.timeout.unwrap_or(self.settings.call_timeout);
         let called = timeout(within, Box::pin(self.exchange(method, to, path, body, options))).await;
-        let (answer, text) = called.unwrap_or_else(|_| Err(SendError::late(within)))?;
-        let text = if text.is_empty() { b"null" } else { text.as_slice() };
-        let body =
-            serde_json::from_slice(text).map_err(|error| SendError::BadAnswer { reason: undecodable(&error) })?;
-        Ok(Answer { status: answer.status, address: answer.address, body })
+        called.unwrap_or_else(|_| Err(SendError::late(within)))
     }
 
     /// Sends, checks who answered, and reads the whole answer.
@@ -252,6 +268,15 @@ impl Client {
         }
         Err(last)
     }
+}
+
+/// Reads the JSON text of an answer; an empty one is read as `null`.
+///
+/// # Errors
+/// [`SendError::BadAnswer`].
+pub fn read_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, SendError> {
+    let text = if text.is_empty() { b"null" } else { text };
+    serde_json::from_slice(text).map_err(|error| SendError::BadAnswer { reason: undecodable(&error) })
 }
 
 /// The body, piece by piece, up to a size.

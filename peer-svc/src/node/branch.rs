@@ -1,0 +1,223 @@
+//! From one branch to another: takes blocks off and puts others on, one at a time.
+//!
+//! However long the branches are, only one block is in memory; what grows is the overlay of changed accounts and some
+//! bytes a block. Rows are written while the blocks pass. A change of several blocks does that inside of a savepoint, so that
+//! a branch that turns out invalid in its middle leaves nothing behind. The ledger follows in a second pass, once the
+//! branch has passed every rule.
+
+use std::sync::Arc;
+
+use raclette_api::event::TransactionStep;
+use raclette_chain::{
+    accounts::{self, Account, Overlay},
+    address::Address,
+    block::{Block, Checked},
+    hash::{BlockHash, StateHash},
+    index::Path,
+    ledger::Added,
+    rules::{self, BlockError},
+    time::Timestamp,
+};
+use raclette_service::crash_point::crash_point;
+use sqlx::SqliteConnection;
+
+use super::{Event, State, draft::Draft, told};
+use crate::store::{self, StoreError};
+
+/// What a branch that has passed every rule does.
+struct Switched {
+    /// The state hash after each block that was put on.
+    state_hashes: Vec<(BlockHash, StateHash)>,
+    /// Every account that a block of either branch changed, as it is now.
+    changed: Vec<(Address, Account)>,
+}
+
+/// Makes the branch that a path leads to the active one: rows, accounts, index, ledger. `newcomer` is the block whose coming
+/// is the reason, and need not be read again.
+///
+/// The outer error is the store's, and fails the batch; the inner one names the block of the branch that breaks a rule, and
+/// nothing has changed then.
+pub(super) async fn follow(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    path: &Path,
+    newcomer: &Arc<Block<Checked>>,
+) -> Result<Result<(), (BlockHash, BlockError)>, StoreError> {
+    let Some(state) = draft.state.as_ref() else { return Ok(Ok(())) };
+    // A single block is checked before its first row is written.
+    let is_several = path.disconnect.len() + path.connect.len() > 1;
+    if is_several {
+        store::set_savepoint(connection).await?;
+    }
+    let switched = match switch(connection, state, path, newcomer).await? {
+        Ok(switched) => switched,
+        Err(refusal) => {
+            if is_several {
+                store::return_to_savepoint(connection).await?;
+            }
+            return Ok(Err(refusal));
+        }
+    };
+    if is_several {
+        store::release_savepoint(connection).await?;
+    }
+    let old = state.tip().hash;
+    if let Some(state) = draft.state.as_mut() {
+        for (hash, state_hash) in &switched.state_hashes {
+            state.index.set_state_hash(hash, *state_hash);
+        }
+        state.index.follow(path);
+        accounts::write(&mut state.accounts, switched.changed.iter().copied());
+    }
+    let told_before = draft.told.len();
+    let returned = update_ledger(connection, draft, path, newcomer, &switched.changed).await?;
+    crash_point(place(path), "returned");
+    let (connected, disconnected) = (path.connect.len(), path.disconnect.len());
+    if disconnected > 0
+        && let Some(state) = &draft.state
+    {
+        let reorg = told::reorg(&old, state.tip(), connected, disconnected, returned);
+        draft.tell_at(told_before, &reorg);
+    }
+    draft.accounts(switched.changed);
+    let new = path.connect.last().copied().unwrap_or(old);
+    draft.events.push(Event::Tip { old, new, disconnected, returned });
+    Ok(Ok(()))
+}
+
+/// Takes off and puts on what the path says, on an overlay, and writes the rows of the blocks.
+async fn switch(
+    connection: &mut SqliteConnection,
+    state: &State,
+    path: &Path,
+    newcomer: &Arc<Block<Checked>>,
+) -> Result<Result<Switched, (BlockHash, BlockError)>, StoreError> {
+    let mut overlay = Overlay::new(&state.accounts);
+    for hash in &path.disconnect {
+        let entry = state.index.get(hash).ok_or_else(|| damaged(hash, "it is not in the index"))?;
+        overlay.revert(&store::blocks::undo(connection, hash).await?);
+        crash_point("reorganisation", "reverted");
+        store::blocks::deactivate(connection, hash, entry.header.height).await?;
+        crash_point("reorganisation", "deactivated");
+    }
+    let mut state_hashes: Vec<(BlockHash, StateHash)> = Vec::with_capacity(path.connect.len());
+    for hash in &path.connect {
+        let block = read(connection, state, hash, newcomer).await?;
+        let before = state_hashes
+            .last()
+            .map(|(_, state_hash)| *state_hash)
+            .or_else(|| state.index.get(&block.header().previous).and_then(|entry| entry.state_hash))
+            .ok_or_else(|| damaged(&block.header().previous, "its state hash is missing"))?;
+        match rules::connect_block(&block, &mut overlay, &before, &state.rules) {
+            Ok(connected) => {
+                crash_point(place(path), "connected");
+                store::blocks::activate(connection, &block, &connected.undo, &connected.state_hash).await?;
+                crash_point(place(path), "activated");
+                state_hashes.push((*hash, connected.state_hash));
+            }
+            Err(error) => return Ok(Err((*hash, error))),
+        }
+    }
+    Ok(Ok(Switched { state_hashes, changed: overlay.into_changed().into_iter().collect() }))
+}
+
+/// Brings the ledger in step with the new branch: what it confirms leaves, what the losing one had confirmed comes back and
+/// is checked again. Returns how many came back.
+async fn update_ledger(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    path: &Path,
+    newcomer: &Arc<Block<Checked>>,
+    changed: &[(Address, Account)],
+) -> Result<usize, StoreError> {
+    let Some(mut state) = draft.state.take() else { return Ok(0) };
+    for hash in &path.connect {
+        let block = read(connection, &state, hash, newcomer).await?;
+        confirm(draft, &mut state, &block);
+    }
+    // Pending transactions first make way for what is confirmed now, or can no longer be paid. Whoever sent something in
+    // either branch is among the changed accounts.
+    for (address, account) in changed {
+        for gone in state.ledger.refresh(address, account) {
+            draft.not_pending(&gone, TransactionStep::Dropped);
+        }
+    }
+    let mut returned = 0;
+    for hash in path.disconnect.iter().rev() {
+        let block = read(connection, &state, hash, newcomer).await?;
+        returned += take_back(draft, &mut state, &block);
+    }
+    let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
+    for expired in state.ledger.expire(state.next_height(), now) {
+        draft.not_pending(&expired, TransactionStep::Expired);
+    }
+    draft.state = Some(state);
+    Ok(returned)
+}
+
+/// Takes what a block confirms out of the ledger.
+fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
+    for transaction in block.transactions() {
+        draft.confirmed(transaction, block.header().height);
+        if state.ledger.remove(&transaction.id()).is_some() {
+            // What was pending here is in the owner's mail since then.
+            draft.leaves_ledger(transaction.id());
+        } else if draft.concerns_owner(transaction) {
+            draft.mail(&Arc::new(transaction.clone()));
+        }
+    }
+}
+
+/// Offers the transactions of a losing block to the ledger again. Returns how many it took.
+fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>) -> usize {
+    let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
+    let mut returned = 0;
+    for transaction in block.transactions() {
+        let account = state.account(&transaction.sender());
+        if transaction.transaction().sequence < account.next_sequence {
+            continue;
+        }
+        let transaction = Arc::new(transaction.clone());
+        let context = super::state::state_context(&state.rules, &state.index, now, true);
+        match state.ledger.add(Arc::clone(&transaction), &account, &context) {
+            Ok(Added::Accepted { replaced, evicted }) => {
+                if let Some(replaced) = &replaced {
+                    draft.not_pending(replaced, TransactionStep::Replaced);
+                }
+                for evicted in &evicted {
+                    draft.not_pending(evicted, TransactionStep::Evicted);
+                }
+                draft.pending(&transaction, TransactionStep::Returned, false);
+                returned += 1;
+            }
+            Ok(Added::Known) => {}
+            Err(error) => {
+                tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again");
+                draft.not_pending(&transaction, TransactionStep::Dropped);
+            }
+        }
+    }
+    returned
+}
+
+/// The place of the crash points on a path.
+fn place(path: &Path) -> &'static str {
+    if path.disconnect.is_empty() { "block" } else { "reorganisation" }
+}
+
+async fn read(
+    connection: &mut SqliteConnection,
+    state: &State,
+    hash: &BlockHash,
+    newcomer: &Arc<Block<Checked>>,
+) -> Result<Arc<Block<Checked>>, StoreError> {
+    if *hash == newcomer.hash() {
+        return Ok(Arc::clone(newcomer));
+    }
+    let block = store::blocks::get(connection, hash, &state.rules.network).await?;
+    Ok(Arc::new(block.ok_or_else(|| damaged(hash, "its body is missing"))?))
+}
+
+fn damaged(hash: &BlockHash, reason: &str) -> StoreError {
+    StoreError::damaged(format!("block {hash}"), &reason)
+}

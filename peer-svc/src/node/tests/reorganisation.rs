@@ -1,0 +1,155 @@
+//! Long reorganisations: thousands of blocks off, thousands on, and what the losing ones had confirmed comes back.
+
+use raclette_chain::{
+    header::Header,
+    rules::Rules,
+    testing::{CAROL_PEM, next_block},
+    transaction::{SignedTransaction, Transaction},
+};
+use raclette_service::clock::now_ms;
+use tokio::sync::broadcast::error::TryRecvError;
+
+use super::{super::Event, *};
+
+/// So many blocks are taken off.
+const DEPTH: usize = 4_200;
+
+/// A branch in the making.
+struct Branch {
+    rules: Arc<Rules>,
+    tip: Header,
+    blocks: Vec<Block>,
+}
+
+impl Branch {
+    fn grow(&mut self, miner: &PrivateKey, transactions: Vec<SignedTransaction>) {
+        let time = Timestamp::new(self.tip.time.milliseconds() + 1).unwrap();
+        let block = next_block(&self.rules, &self.tip, time, miner.public().address(), transactions);
+        self.tip = *block.header();
+        self.blocks.push(block);
+    }
+}
+
+/// A payment of nothing but its fee, so that it can be afforded often.
+fn payment(from: &PrivateKey, sequence: u64, rules: &Rules) -> SignedTransaction {
+    let transaction = Transaction {
+        sender: from.public().clone(),
+        recipient: bob(),
+        amount: Amount::ZERO,
+        fee: Amount::new(1).unwrap(),
+        sequence,
+        created: Timestamp::new(now_ms()).unwrap(),
+        valid_until: 0,
+        message_digest: raclette_chain::hash::MessageDigest::ZERO,
+        message_length: 0,
+    };
+    transaction.sign(from, &rules.network)
+}
+
+impl Fixture {
+    /// Takes blocks as they come when the history is fetched.
+    async fn take(&self, blocks: Vec<Block>) -> Vec<BlockOutcome> {
+        let mut waiting = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            let verified = self.node.verify_block(block).await.unwrap();
+            waiting.push(self.node.hand_in(verified, Origin::Local).await.unwrap());
+        }
+        let mut outcomes = Vec::with_capacity(waiting.len());
+        for handed_in in waiting {
+            outcomes.push(handed_in.outcome().await.unwrap());
+        }
+        outcomes
+    }
+}
+
+/// Carol owns what `common` blocks bring; in the losing branch she pays once in every `every`th block.
+async fn reorganise(common: usize, every: usize) {
+    let directory = TempDir::new().unwrap();
+    let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
+    let (carol, other) = (key(CAROL_PEM), key(BOB_PEM));
+    let rules = Arc::clone(&alice.state().rules);
+    let mut losing = Branch { rules: Arc::clone(&rules), tip: genesis().header(), blocks: Vec::new() };
+    for _ in 0..common {
+        losing.grow(&carol, Vec::new());
+    }
+    let mut winning = Branch { rules: Arc::clone(&rules), tip: losing.tip, blocks: Vec::new() };
+    let mut paid = Vec::new();
+    for number in 0..DEPTH {
+        let payments = if number % every == 0 { vec![payment(&carol, paid.len() as u64, &rules)] } else { Vec::new() };
+        paid.extend(payments.iter().map(SignedTransaction::id));
+        losing.grow(&carol, payments);
+        winning.grow(&other, Vec::new());
+    }
+    winning.grow(&other, Vec::new());
+    let (loser, winner) = (losing.tip.hash(), winning.tip.hash());
+
+    let outcomes = alice.take(losing.blocks).await;
+    assert!(outcomes.iter().all(|outcome| *outcome == BlockOutcome::Accepted));
+    assert_eq!(alice.state().tip().hash, loser);
+    assert!(alice.state().ledger.is_empty());
+    let mut events = alice.node.events();
+    let outcomes = alice.take(winning.blocks).await;
+    assert_eq!(*outcomes.last().unwrap(), BlockOutcome::Accepted);
+
+    let state = alice.state();
+    assert_eq!(state.tip().hash, winner);
+    assert_eq!(state.account(&carol.public().address()).balance.units(), common as u64 * 50);
+    assert_eq!(state.ledger.len(), paid.len(), "everything that lost its block waits again");
+    assert!(paid.iter().all(|id| state.ledger.get(id).is_some()));
+    let mut deepest = (0, 0);
+    loop {
+        match events.try_recv() {
+            Ok(Event::Tip { disconnected, returned, .. }) => deepest = deepest.max((disconnected, returned)),
+            Ok(_) | Err(TryRecvError::Lagged(_)) => {}
+            Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+        }
+    }
+    assert!(deepest.0 >= DEPTH - 1, "{deepest:?}");
+    assert_eq!(deepest.1, paid.len());
+
+    // What is on disk is the same.
+    drop(state);
+    alice.close().await;
+    let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
+    assert_eq!(alice.state().tip().hash, winner);
+    assert_eq!(alice.state().ledger.len(), paid.len());
+    alice.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reorganisation_of_4_200_blocks_returns_every_losing_transaction() {
+    reorganise(3, 30).await;
+}
+
+#[tokio::test]
+async fn a_longer_branch_that_is_invalid_in_its_middle_changes_nothing() {
+    let directory = TempDir::new().unwrap();
+    let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
+    let rules = Arc::clone(&alice.state().rules);
+    let mut good = Branch { rules: Arc::clone(&rules), tip: genesis().header(), blocks: Vec::new() };
+    let mut bad = Branch { rules: Arc::clone(&rules), tip: genesis().header(), blocks: Vec::new() };
+    for number in 0..4 {
+        good.grow(&key(CAROL_PEM), Vec::new());
+        // Bob spends in the third block what he never had: from the first on his branch brings him nothing.
+        let spent = if number == 2 { vec![payment(&key(BOB_PEM), 0, &rules)] } else { Vec::new() };
+        bad.grow(&key(ALICE_PEM), spent);
+    }
+    bad.grow(&key(ALICE_PEM), Vec::new());
+    alice.take(good.blocks).await;
+    let before = alice.state();
+    for block in bad.blocks {
+        let verified = alice.node.verify_block(block).await.unwrap();
+        // The last ones are refused, since the branch they stand on is.
+        let _ = alice.node.hand_in(verified, Origin::Local).await.unwrap().outcome().await;
+    }
+    let after = alice.state();
+    assert_eq!((after.tip(), &after.accounts), (before.tip(), &before.accounts));
+    alice.close().await;
+    let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
+    assert_eq!((alice.state().tip(), &alice.state().accounts), (before.tip(), &before.accounts));
+    for height in 1..=4 {
+        let hash = before.index.at(height).unwrap().hash;
+        assert!(alice.node.block(&hash).await.unwrap().is_some());
+    }
+    alice.close().await;
+}
