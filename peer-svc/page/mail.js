@@ -1,7 +1,7 @@
 // Conversations: what was sent and received, opened by the peer with the owner's key.
 
 import { get } from "/page/api.js";
-import { byId, fill, h } from "/page/dom.js";
+import { byId, fill, fillList, h } from "/page/dom.js";
 import { date, integer, plural, short, signed } from "/page/format.js";
 import { writeTo } from "/page/wallet.js";
 
@@ -31,9 +31,7 @@ function draw() {
   if (!people.has(chosen)) chosen = people.keys().next().value ?? null;
   const button = ([address, { name, count }]) =>
     h("button", { type: "button", class: "small", "aria-pressed": String(address === chosen), title: address, onclick: () => choose(address) }, `${name} (${integer(count)})`);
-  const focused = document.activeElement?.parentElement === byId("people") ? document.activeElement.title : null;
-  fill(byId("people"), ...[...people].map(button));
-  if (focused !== null) [...byId("people").children].find((one) => one.title === focused)?.focus();
+  fillList(byId("people"), [...people], ([address]) => address, button);
   drawThread(people);
 }
 
@@ -46,13 +44,12 @@ function drawThread(people) {
   const thread = byId("thread");
   const shown = entries.filter((entry) => other(entry) === chosen).reverse();
   const atEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 40;
-  if (shown.length === 0) {
-    fill(thread, h("li", { class: "empty" }, h("p", null, "No messages yet. Pick somebody above, write a line, and press ", h("b", null, "Send"), ": it needs no money.")));
-    return;
-  }
-  const name = people.get(chosen).name;
-  const answer = h("li", null, h("button", { class: "link small", type: "button", onclick: () => writeTo(name) }, `Write to ${name}`));
-  fill(thread, ...shown.map(bubble), /^[a-z0-9-]+$/.test(name) ? answer : null);
+  fillList(thread, shown, (entry) => entry.id, bubble, [
+    h("p", null, "No messages yet. Pick somebody above, write a line, and press ", h("b", null, "Send"), ": it needs no money."),
+  ]);
+  const name = people.get(chosen)?.name ?? "";
+  const answer = h("button", { class: "link small", type: "button", onclick: () => writeTo(name) }, `Write to ${name}`);
+  fill(byId("answer"), /^[a-z0-9-]+$/.test(name) ? answer : null);
   if (atEnd) thread.scrollTop = thread.scrollHeight;
 }
 

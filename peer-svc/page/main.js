@@ -51,7 +51,7 @@ const AFTER = {
   reorg: ["status", "blocks", "ledger", "wallet", "mail"],
   member: ["peers", "queue"],
   message: ["mail", "wallet"],
-  delivery: ["queue", "mail"],
+  delivery: ["queue", "mail", "wallet"],
   mining: [],
 };
 

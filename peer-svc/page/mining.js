@@ -51,6 +51,7 @@ function show(now) {
   byId("mine-running").hidden = !running;
   byId("mine-cancel").hidden = !running;
   byId("mine").hidden = running;
+  byId("mine-hint").hidden = running;
   fill(byId("mine-rate"), rough(now.rate));
   fill(byId("mine-height"), integer(now.height));
   byId("mine-progress").value = Math.min(1, now.attempts / now.expected_attempts);

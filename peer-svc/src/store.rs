@@ -15,7 +15,7 @@ mod schema;
 use std::path::Path;
 
 use raclette_chain::codec::DecodeError;
-use raclette_service::sqlite;
+use raclette_service::sqlite::{self, parts};
 use sqlx::{SqliteConnection, SqlitePool};
 
 pub use raclette_service::sqlite::{StoreError, close};
@@ -26,19 +26,6 @@ pub use raclette_service::sqlite::{StoreError, close};
 /// See [`StoreError`].
 pub async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreError> {
     sqlite::open(path, schema::FORMATS).await
-}
-
-/// How many rows go into one statement at most. With six values a row that is far below the 32,766 that SQLite takes.
-const ROWS: usize = 256;
-
-/// Cuts rows into parts for one statement each, whose lengths are powers of two: so there are few different statements,
-/// which are prepared once and kept.
-fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    std::iter::from_fn(move || {
-        let (part, rest) = rows.split_at(1 << rows.len().min(ROWS).checked_ilog2()?);
-        rows = rest;
-        Some(part)
-    })
 }
 
 /// From here on, what is written can be taken back without giving up the whole transaction. Savepoints of this program do
@@ -90,18 +77,4 @@ fn to_sql(value: u64) -> i64 {
 /// A number from SQLite that this program wrote as an unsigned one.
 fn from_sql(value: i64) -> Result<u64, StoreError> {
     u64::try_from(value).map_err(|_| StoreError::damaged("a number", &format!("{value} is negative")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{ROWS, parts};
-
-    #[test]
-    fn rows_are_cut_into_few_different_lengths_and_none_is_lost() {
-        for count in [0, 1, 3, 255, 256, 257, 1_000, 5_000] {
-            let rows: Vec<usize> = (0..count).collect();
-            assert_eq!(parts(&rows).collect::<Vec<_>>().concat(), rows);
-            assert!(parts(&rows).all(|part| part.len().is_power_of_two() && part.len() <= ROWS));
-        }
-    }
 }

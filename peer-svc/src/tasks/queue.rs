@@ -48,12 +48,15 @@ impl QueueStore for NodeQueue {
     }
 
     async fn change(&self, changes: Vec<QueueChange>) -> Result<(), NodeError> {
-        let delivered = self.finished_deliveries(&changes).await?;
-        self.0.change_queue(changes).await?;
+        let mut delivered = self.finished_deliveries(&changes).await?;
+        // The row goes in the commit that notes the delivery: neither is so without the other.
+        let Some(last) = delivered.pop() else {
+            return self.0.change_queue(changes).await.map(drop);
+        };
         for id in delivered {
             self.0.delivered(id, Vec::new()).await?;
         }
-        Ok(())
+        self.0.delivered(last, changes).await
     }
 }
 

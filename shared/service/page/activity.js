@@ -1,7 +1,7 @@
 // What happens, in words: the newest events.
 
 import { get } from "/page/api.js";
-import { byId, fill, h } from "/page/dom.js";
+import { byId, fill, h, mark } from "/page/dom.js";
 import { integer, plural, rough, short, time } from "/page/format.js";
 import { nameOf } from "/page/names.js";
 
@@ -78,7 +78,7 @@ export function activity(event) {
   if (text === null) return;
   const list = byId("activity");
   const line = row(event, text);
-  line.classList.add("fresh");
   list.prepend(line);
+  mark(line);
   while (list.children.length > SHOWN) list.lastElementChild.remove();
 }

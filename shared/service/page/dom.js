@@ -27,17 +27,31 @@ function nodes(children) {
   return children.flat().filter((child) => child !== null && child !== undefined && child !== false);
 }
 
-/** Puts a list in place of the one before, or something else if it is empty. Rows that were not there before are marked. */
-export function fillList(element, items, key, row, empty) {
-  const before = new Set([...element.children].map((child) => child.dataset.key));
-  const had = before.size > 0;
-  const rows = items.map((item) => {
-    const made = row(item);
-    made.dataset.key = key(item);
-    if (had && !before.has(made.dataset.key)) made.classList.add("fresh");
+/**
+ * Shows a list. Rows that say the same as before stay as they are, with the focus in them; new ones are marked for a moment.
+ * `empty` is shown if there is nothing else.
+ */
+export function fillList(element, items, key, row, empty = null) {
+  const before = new Map([...element.children].map((child) => [child.dataset.key, child]));
+  const make = (name, made) => {
+    made.dataset.key = name;
+    const old = before.get(name);
+    if (old?.isEqualNode(made)) return old;
+    if (before.size > 0 && !old) mark(made);
     return made;
-  });
-  fill(element, ...(rows.length > 0 ? rows : [h("li", null, h("div", { class: "empty grow" }, ...empty))]));
+  };
+  const rows = items.map((item) => make(key(item), row(item)));
+  if (rows.length === 0 && empty) rows.push(make("(empty)", h("li", null, h("div", { class: "empty grow" }, ...empty))));
+  if (rows.length === before.size && rows.every((one, place) => one === element.children[place])) return;
+  const focused = document.activeElement;
+  element.replaceChildren(...rows);
+  if (element.contains(focused)) focused.focus({ preventScroll: true });
+}
+
+/** Marks something new for a moment. */
+export function mark(element) {
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  element.animate({ backgroundColor: ["var(--accent-soft)", "transparent"] }, 2400);
 }
 
 /** Calls a function once now, and once more at the end of a pause if it was asked for meanwhile. Failures go to `failed`. */

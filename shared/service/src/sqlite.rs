@@ -94,6 +94,19 @@ pub async fn open_pools(path: &Path, formats: Formats) -> Result<(SqlitePool, Sq
     Ok((writer, readers(options).await?))
 }
 
+/// How many rows go into one statement at most. With six values a row that is far below the 32,766 that SQLite takes.
+const ROWS: usize = 256;
+
+/// Cuts rows into parts for one statement each, whose lengths are powers of two: so there are few different statements,
+/// which are prepared once and kept.
+pub fn parts<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let (part, rest) = rows.split_at(1 << rows.len().min(ROWS).checked_ilog2()?);
+        rows = rest;
+        Some(part)
+    })
+}
+
 fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
@@ -161,7 +174,7 @@ async fn migrate(connection: &mut SqliteConnection, formats: Formats) -> Result<
 mod tests {
     use tempfile::TempDir;
 
-    use super::{Formats, StoreError, close, open};
+    use super::{Formats, ROWS, StoreError, close, open, parts};
 
     const FIRST: Formats = &[&["create table cheese (name text) strict"]];
     const SECOND: Formats =
@@ -182,6 +195,15 @@ mod tests {
             assert_eq!(names, ["brie", "raclette"]);
             readers.close().await;
             close(writer).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn rows_are_cut_into_few_different_lengths_and_none_is_lost() {
+        for count in [0, 1, 3, 255, 256, 257, 1_000, 5_000] {
+            let rows: Vec<usize> = (0..count).collect();
+            assert_eq!(parts(&rows).collect::<Vec<_>>().concat(), rows);
+            assert!(parts(&rows).all(|part| part.len().is_power_of_two() && part.len() <= ROWS));
         }
     }
 

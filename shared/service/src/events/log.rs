@@ -7,6 +7,7 @@ use sqlx::{QueryBuilder, SqliteConnection};
 use tokio::sync::broadcast;
 
 use super::Feed;
+use crate::sqlite::parts;
 
 /// The table; each service's formats include it. Numbers are given by [`Log`], and deleted from the lowest up only.
 pub const SCHEMA: &str = "
@@ -18,8 +19,6 @@ create table events (id integer primary key, time integer not null, kind text no
 pub const KEPT: u64 = 100_000;
 /// How many more than that there may be before the oldest are deleted, all at once.
 const SLACK: u64 = 2_000;
-/// How many rows go into one statement.
-const ROWS: usize = 1_000;
 
 /// An event that has no number yet.
 #[derive(Debug, Clone)]
@@ -108,7 +107,7 @@ impl Log {
             .collect();
         // What would be deleted again at once is not written: a long history may come in a single commit.
         let surplus = events.len().saturating_sub(usize::try_from(KEPT).unwrap_or(usize::MAX));
-        for rows in events[surplus..].chunks(ROWS) {
+        for rows in parts(&events[surplus..]) {
             let mut sql = QueryBuilder::new("insert into events (id, time, kind, data) ");
             sql.push_values(rows, |mut values, event| {
                 values
