@@ -57,6 +57,7 @@ const STATUS = {
   queued: "waits for the recipient",
   delivered: "delivered",
   pending: "pending",
+  waiting: "is offered again",
   dropped: "dropped",
 };
 

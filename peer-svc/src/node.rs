@@ -12,6 +12,7 @@ mod directory;
 mod draft;
 mod error;
 mod event;
+mod later;
 mod mail;
 mod mempool;
 mod side;
@@ -19,6 +20,7 @@ mod state;
 mod told;
 mod verified;
 mod verifier;
+mod wallet;
 pub mod writer;
 
 use std::sync::Arc;
@@ -34,11 +36,15 @@ pub use chain::TransactionPlace;
 pub use directory::{Changed, Members, Neighbour};
 pub use error::NodeError;
 pub use event::{Event, Origin};
+use later::LaterBlocks;
+pub use later::{MAX_KEPT, MAX_KEPT_AHEAD, MAX_KEPT_PER_SENDER};
 pub use mail::{Balance, DELIVERY, MailItem};
 pub use mempool::{Incoming, TransactionOutcome};
 pub use state::State;
+use verified::RefusedBlocks;
 pub use verified::VerifiedLeaves;
 use verifier::Verifier;
+pub use wallet::{SHOW_AGAIN, Tended};
 use writer::Command;
 
 /// How many commands may wait for the writer before callers wait too.
@@ -77,6 +83,10 @@ pub struct Node {
     verifier: Verifier,
     /// What may still be kept of side branches that nobody asked for.
     side: std::sync::Mutex<side::SideBudget>,
+    /// Blocks that broke a rule for good and are not stored.
+    refused: RefusedBlocks,
+    /// Blocks from the near future.
+    later: LaterBlocks,
     /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
     sending: Mutex<()>,
 }
@@ -118,6 +128,8 @@ impl Node {
             verified: VerifiedLeaves::default(),
             verifier: Verifier::new(),
             side: std::sync::Mutex::new(side::SideBudget::new(std::time::Instant::now())),
+            refused: RefusedBlocks::default(),
+            later: LaterBlocks::default(),
             sending: Mutex::new(()),
         };
         (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events, feed })

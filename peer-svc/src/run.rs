@@ -28,7 +28,10 @@ use raclette_service::{
     server::{self, Limits},
     tasks::Tasks,
 };
-use tokio::{net::TcpListener, sync::oneshot};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, oneshot},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,7 +42,7 @@ use crate::{
     node::{Identity, Members, Node, State, writer},
     status::Status,
     store::{self, StoreError, meta},
-    tasks::{self, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync},
+    tasks::{self, later::Later, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync, wallet::Wallet},
 };
 
 /// The format of the data directory.
@@ -231,6 +234,15 @@ fn start_tasks(
     let (token, shared) = (stopping.clone(), Arc::clone(status));
     running.spawn("sync", async move {
         tasks::run_periodically("sync", &shared.sync, token, || sync.activate()).await;
+    });
+    let later = Later::new(Arc::clone(node), Arc::clone(status));
+    let (token, bell) = (stopping.clone(), Arc::clone(node));
+    running.spawn("later", async move {
+        tasks::run_periodically("later", bell.later_bell(), token, || later.activate()).await;
+    });
+    let (wallet, token) = (Wallet::new(Arc::clone(node)), stopping.clone());
+    running.spawn("wallet", async move {
+        tasks::run_periodically("wallet", &Notify::new(), token, || wallet.activate()).await;
     });
     let relay = Relay::new(Arc::clone(node), net.clone());
     running.spawn("relay", relay.run(stopping.clone()));

@@ -11,6 +11,7 @@ pub mod mail;
 pub mod meta;
 pub mod peers;
 mod schema;
+pub mod waiting;
 
 use std::path::Path;
 

@@ -4,13 +4,17 @@
 //! - [`relay`]: brings new transactions and blocks to the other members.
 //! - [`queue`]: keeps trying what could not be delivered.
 //! - [`sync`]: compares chain and ledger with others, and fetches what is missing.
+//! - [`later`]: accepts blocks from the near future when their time comes.
 //! - [`mail`]: fetches messages whose transactions came alone, and tells of new ones in the log.
+//! - [`wallet`]: lets expired transactions go, and offers the owner's own again, signed anew if need be.
 
+pub mod later;
 pub mod mail;
 pub mod membership;
 pub mod queue;
 pub mod relay;
 pub mod sync;
+pub mod wallet;
 
 use std::{future::Future, panic::AssertUnwindSafe, time::Duration};
 

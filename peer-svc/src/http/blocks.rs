@@ -13,13 +13,11 @@ use raclette_chain::{
     header::Header,
     index::Entry,
     message::SealedMessage,
-    rules::{BlockError, check_header, check_work},
-    time::Timestamp,
+    rules::check_work,
     transaction::SignedTransaction,
 };
 use raclette_service::{
     answer::{ETag, IfNoneMatch, Keep},
-    clock::now_ms,
     extract::{Json, Path},
     problem::{Code, CommonProblems, Problem},
 };
@@ -53,12 +51,13 @@ pub(super) async fn submit_block(
     let header = message.header()?;
     let state = app.node.state()?;
     // The header's work comes before everything that costs this peer something.
-    let verdict = judge(&header, &state).inspect_err(|_| cut_off_without_work(&app, source, &header, &state))?;
+    let verdict = app.node.judge_header(&header, origin, &state);
+    let verdict = verdict.inspect_err(|_| cut_off_without_work(&app, source, &header, &state))?;
     let (status, missing) = match verdict {
-        Some(status) => (status, None),
+        Some(outcome) => (status_of(outcome), None),
         None => take(&app, origin, message, state).await?,
     };
-    if matches!(status, BlockStatus::Orphan | BlockStatus::Later) {
+    if status == BlockStatus::Orphan {
         app.status.sync.notify_one();
     }
     let missing = missing.map(|leaves| leaves.iter().map(LeafHash::to_string).collect());
@@ -71,27 +70,6 @@ fn cut_off_without_work(app: &App, source: Option<Culprit>, header: &Header, sta
     let parent = state.index.parent(&header.previous);
     if check_work(header, parent.as_ref(), &state.rules.parameters).is_err() {
         app.bans().punish(source);
-    }
-}
-
-/// What can be said of a block by its header alone; none if its body has to be looked at.
-fn judge(header: &Header, state: &Chain) -> Result<Option<BlockStatus>, NodeError> {
-    let hash = header.hash();
-    if let Some(entry) = state.index.get(&hash) {
-        return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(Some(BlockStatus::Known)) };
-    }
-    if state.index.get(&header.previous).is_some_and(|parent| parent.invalid) {
-        return Err(NodeError::KnownInvalid { hash });
-    }
-    let Some(parent) = state.index.parent(&header.previous) else {
-        check_work(header, None, &state.rules.parameters)?;
-        return Ok(Some(BlockStatus::Orphan));
-    };
-    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-    match check_header(header, &parent, &state.rules, now) {
-        Ok(()) => Ok(None),
-        Err(BlockError::TimeTooNew { .. }) => Ok(Some(BlockStatus::Later)),
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -114,14 +92,7 @@ async fn submit(
     block: Block,
     messages: Vec<(SignedTransaction, SealedMessage)>,
 ) -> Result<BlockStatus, NodeError> {
-    let status = match app.node.submit_block(block, origin).await? {
-        BlockOutcome::Accepted => BlockStatus::Accepted,
-        BlockOutcome::Stored => BlockStatus::Stored,
-        BlockOutcome::Unkept => BlockStatus::Unkept,
-        BlockOutcome::Known => BlockStatus::Known,
-        BlockOutcome::Orphan => BlockStatus::Orphan,
-        BlockOutcome::Later => BlockStatus::Later,
-    };
+    let status = status_of(app.node.submit_block(block, origin).await?);
     for (transaction, message) in messages {
         // The block is as good without its messages, and the right ones can be fetched alone.
         if let Err(error) = app.node.submit_message(&transaction, message).await {
@@ -129,6 +100,17 @@ async fn submit(
         }
     }
     Ok(status)
+}
+
+fn status_of(outcome: BlockOutcome) -> BlockStatus {
+    match outcome {
+        BlockOutcome::Accepted => BlockStatus::Accepted,
+        BlockOutcome::Stored => BlockStatus::Stored,
+        BlockOutcome::Unkept => BlockStatus::Unkept,
+        BlockOutcome::Known => BlockStatus::Known,
+        BlockOutcome::Orphan => BlockStatus::Orphan,
+        BlockOutcome::Later => BlockStatus::Later,
+    }
 }
 
 /// Show a block, by its hash or by its height on the active branch; 0 is the genesis block.

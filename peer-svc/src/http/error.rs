@@ -6,7 +6,7 @@ use raclette_chain::{
     hash::BlockHash,
     ledger::LedgerError,
     message::SealError,
-    rules::{BlockError, TransactionError},
+    rules::{BlockError, Sides, TransactionError},
 };
 use raclette_service::problem::{Code, Problem};
 
@@ -63,7 +63,12 @@ impl From<MineError> for Problem {
 }
 
 fn block(error: &BlockError) -> Problem {
-    Problem::new(Code::BlockRefused, error.to_string()).with(RULE, error.code())
+    compared(Problem::new(Code::BlockRefused, error.to_string()), error.sides()).with(RULE, error.code())
+}
+
+/// Both sides of the comparison that went wrong.
+fn compared(problem: Problem, Sides { expected, found }: Sides) -> Problem {
+    problem.expected(expected).seen(found)
 }
 
 fn seal(error: &SealError) -> Problem {
@@ -84,14 +89,16 @@ fn ledger(error: &LedgerError) -> Problem {
         LedgerError::InsufficientFunds { confirmed, pending, needed } => {
             no_funds(detail, *needed, *confirmed).with("pending_out", pending.units())
         }
-        LedgerError::Full { .. } => Problem::new(Code::LedgerFull, detail).retry_after(LATER),
+        LedgerError::Full { .. } => {
+            compared(Problem::new(Code::LedgerFull, detail), error.sides()).with(RULE, error.code()).retry_after(LATER)
+        }
         LedgerError::FromTheFuture { .. }
         | LedgerError::TooOld { .. }
         | LedgerError::TooEarly { .. }
         | LedgerError::TooMany { .. }
         | LedgerError::FeeTooLowToReplace { .. }
         | LedgerError::FreeForMembersOnly
-        | LedgerError::TooManyFree { .. } => refused(detail, error.code()),
+        | LedgerError::TooManyFree { .. } => refused(detail, error.code(), error.sides()),
     }
 }
 
@@ -99,7 +106,7 @@ fn transaction(error: &TransactionError) -> Problem {
     let detail = error.to_string();
     match error {
         TransactionError::Signature(_) => {
-            Problem::new(Code::BadSignature, detail).field("signature", error.to_string())
+            compared(Problem::new(Code::BadSignature, detail), error.sides()).field("signature", error.to_string())
         }
         TransactionError::WrongSequence { expected, found } => wrong_sequence(detail, *expected, *found),
         TransactionError::InsufficientFunds { cost, balance } => no_funds(detail, *cost, *balance),
@@ -108,12 +115,12 @@ fn transaction(error: &TransactionError) -> Problem {
         | TransactionError::Expired { .. }
         | TransactionError::MessageContradiction { .. }
         | TransactionError::MessageTooLong { .. }
-        | TransactionError::WrongMessage { .. } => refused(detail, error.code()),
+        | TransactionError::WrongMessage { .. } => refused(detail, error.code(), error.sides()),
     }
 }
 
-fn refused(detail: String, rule: &'static str) -> Problem {
-    Problem::new(Code::TransactionRefused, detail).with(RULE, rule)
+fn refused(detail: String, rule: &'static str, sides: Sides) -> Problem {
+    compared(Problem::new(Code::TransactionRefused, detail), sides).with(RULE, rule)
 }
 
 fn wrong_sequence(detail: String, expected: u64, found: u64) -> Problem {

@@ -44,7 +44,7 @@ pub(super) async fn list_messages(
     Ok(Paged::new(MessagePage { messages, next_cursor: next_cursor.clone() }, next_cursor))
 }
 
-fn entry(app: &App, MailItem { item, place, text }: MailItem) -> MessageEntry {
+fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem) -> MessageEntry {
     let transaction = item.transaction.transaction();
     let (from, to) = (item.transaction.sender(), transaction.recipient);
     let text = text.and_then(Result::ok);
@@ -52,6 +52,7 @@ fn entry(app: &App, MailItem { item, place, text }: MailItem) -> MessageEntry {
     let unreadable = (transaction.message_length != 0 && text.is_none()).then_some(true);
     let status = match &place {
         TransactionPlace::Confirmed { .. } => MessageStatus::Confirmed,
+        TransactionPlace::Dropped if waiting => MessageStatus::Waiting,
         TransactionPlace::Dropped => MessageStatus::Dropped,
         TransactionPlace::Pending if !item.sent || to == from => MessageStatus::Pending,
         TransactionPlace::Pending if item.delivered.is_some() => MessageStatus::Delivered,
@@ -78,5 +79,6 @@ fn entry(app: &App, MailItem { item, place, text }: MailItem) -> MessageEntry {
         status,
         height,
         confirmations,
+        replaced_by: item.replaced_by.map(|id| id.to_string()),
     }
 }

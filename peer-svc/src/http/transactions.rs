@@ -254,14 +254,8 @@ fn paged(page: LedgerPage) -> Paged<LedgerPage> {
 /// that a reader of pages misses none that was there all the time.
 fn ledger_page(state: &Chain, after: Option<TransactionId>, limit: usize) -> LedgerPage {
     let ledger = &state.ledger;
-    let mut page: Vec<&Arc<SignedTransaction>> =
-        ledger.iter().filter(|transaction| after.is_none_or(|after| transaction.id() > after)).collect();
-    let more = page.len() > limit;
-    if more {
-        page.select_nth_unstable_by_key(limit, |transaction| transaction.id());
-        page.truncate(limit);
-    }
-    page.sort_unstable_by_key(|transaction| transaction.id());
+    let mut page: Vec<&Arc<SignedTransaction>> = ledger.after(after.as_ref()).take(limit + 1).collect();
+    let more = read::cut(&mut page, limit);
     LedgerPage {
         count: ledger.len() as u64,
         bytes: ledger.bytes() as u64,

@@ -6,7 +6,7 @@ use raclette_chain::{
     block::{Block, Checked},
     hash::BlockHash,
     index::Index,
-    rules::{self, BlockError},
+    rules,
     time::Timestamp,
 };
 use raclette_service::crash_point::crash_point;
@@ -42,10 +42,8 @@ pub(super) async fn accept_block(
     }
     // 3. The header, on top of its parent. The body's own rules have been checked.
     let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
-    match rules::check_header(block.header(), &parent, &state.rules, now) {
-        Ok(()) => {}
-        Err(BlockError::TimeTooNew { .. }) => return Ok(Ok(BlockOutcome::Later)),
-        Err(error) => return Ok(Err(error.into())),
+    if let Err(error) = rules::check_header(block.header(), &parent, &state.rules, now) {
+        return Ok(Err(error.into()));
     }
     // 4. It is stored, on whatever branch.
     let block = Arc::new(block.assume_checked());

@@ -7,6 +7,7 @@ use std::{
 
 use raclette_chain::{
     block::{Block, Unchecked},
+    header::Header,
     rules::{self, BlockError, TransactionError},
     time::Timestamp,
     transaction::SignedTransaction,
@@ -30,7 +31,7 @@ pub enum BlockOutcome {
     Known,
     /// Its parent is not known here; the history has to be fetched.
     Orphan,
-    /// Its time is too far ahead: it may be good later.
+    /// It is from the near future, and kept until its time comes.
     Later,
 }
 
@@ -66,25 +67,65 @@ impl HandedIn {
 }
 
 impl Node {
+    /// Says what can be said of a block by its header alone: none if its body has to be looked at. The work comes first,
+    /// and descendants of a block that broke a rule are refused unread.
+    ///
+    /// # Errors
+    /// The rule that the header breaks, or that the block stands on one that is known to be invalid.
+    pub fn judge_header(
+        &self,
+        header: &Header,
+        origin: Origin,
+        state: &State,
+    ) -> Result<Option<BlockOutcome>, NodeError> {
+        let (hash, parameters) = (header.hash(), &state.rules.parameters);
+        if let Some(entry) = state.index.get(&hash) {
+            return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(Some(BlockOutcome::Known)) };
+        }
+        if self.refused.contains(&hash) {
+            return Err(NodeError::KnownInvalid { hash });
+        }
+        let parent = &header.previous;
+        if self.refused.contains(parent) || state.index.get(parent).is_some_and(|entry| entry.invalid) {
+            // Its own descendants are to be refused, too; but nobody shall fill the memory without work.
+            if rules::check_work(header, None, parameters).is_ok() {
+                self.refused.insert([hash]);
+            }
+            return Err(NodeError::KnownInvalid { hash });
+        }
+        let Some(parent) = state.index.parent(parent) else {
+            rules::check_work(header, None, parameters)?;
+            return Ok(Some(BlockOutcome::Orphan));
+        };
+        let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+        match rules::check_header(header, &parent, &state.rules, now) {
+            Ok(()) => Ok(None),
+            Err(BlockError::TimeTooNew { .. }) if self.later.contains(&hash) => Ok(Some(BlockOutcome::Later)),
+            Err(BlockError::TimeTooNew { .. }) if self.later.has_place_for(header, origin, now) => Ok(None),
+            Err(error) => {
+                // The only rule that a header with its work done can break for good.
+                if matches!(error, BlockError::TimeTooOld { .. }) {
+                    self.refused.insert([hash]);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
     /// Takes a block: the header's work first, then the signatures that were not seen before (on blocking threads), then
-    /// the writer.
+    /// the writer. One from the near future is kept until its time comes.
     ///
     /// # Errors
     /// When the block is not valid, or cannot be stored.
     pub async fn submit_block(&self, block: Block<Unchecked>, origin: Origin) -> Result<BlockOutcome, NodeError> {
         let state = self.state()?;
-        let hash = block.hash();
-        if let Some(entry) = state.index.get(&hash) {
-            return if entry.invalid { Err(NodeError::KnownInvalid { hash }) } else { Ok(BlockOutcome::Known) };
+        if let Some(outcome) = self.judge_header(block.header(), origin, &state)? {
+            return Ok(outcome);
         }
-        let Some(parent) = state.index.parent(&block.header().previous) else {
-            return Ok(BlockOutcome::Orphan);
-        };
         let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-        match rules::check_header(block.header(), &parent, &state.rules, now) {
-            Ok(()) => {}
-            Err(BlockError::TimeTooNew { .. }) => return Ok(BlockOutcome::Later),
-            Err(error) => return Err(error.into()),
+        if let Err(error) = rules::time_is_not_ahead(block.header(), now) {
+            let block = self.verify_block(block).await?.into_block();
+            return if self.later.keep(block, origin, now) { Ok(BlockOutcome::Later) } else { Err(error.into()) };
         }
         if !self.may_keep(&block, &state) {
             return Ok(BlockOutcome::Unkept);
@@ -104,11 +145,21 @@ impl Node {
         wins || self.side.lock().unwrap_or_else(PoisonError::into_inner).take(block.size(), Instant::now())
     }
 
-    /// Checks body and signatures away from the async threads, on all processors.
+    /// Checks body and signatures away from the async threads, on all processors. A block that breaks one of these rules for
+    /// good is remembered: the root comes first, so that any later verdict is about the body that the header commits to.
     ///
     /// # Errors
     /// The rule that the block breaks, or this peer is stopping.
     pub async fn verify_block(&self, block: Block<Unchecked>) -> Result<VerifiedBlock, NodeError> {
+        let hash = block.hash();
+        let verified = self.verify_body(block).await;
+        if matches!(&verified, Err(NodeError::Block(error)) if error.is_final()) {
+            self.refused.insert([hash]);
+        }
+        verified
+    }
+
+    async fn verify_body(&self, block: Block<Unchecked>) -> Result<VerifiedBlock, NodeError> {
         let rules = Arc::clone(&self.state()?.rules);
         let check = {
             let rules = Arc::clone(&rules);

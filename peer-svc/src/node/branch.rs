@@ -14,7 +14,7 @@ use raclette_chain::{
     block::{Block, Checked},
     hash::{BlockHash, StateHash},
     index::Path,
-    ledger::Added,
+    ledger::{Added, LedgerError},
     rules::{self, BlockError},
     time::Timestamp,
 };
@@ -138,8 +138,8 @@ async fn update_ledger(
     // Pending transactions first make way for what is confirmed now, or can no longer be paid. Whoever sent something in
     // either branch is among the changed accounts.
     for (address, account) in changed {
-        for gone in state.ledger.refresh(address, account) {
-            draft.not_pending(&gone, TransactionStep::Dropped);
+        for removed in state.ledger.refresh(address, account) {
+            draft.left(&mut state, &removed);
         }
     }
     let mut returned = 0;
@@ -148,9 +148,11 @@ async fn update_ledger(
         returned += take_back(draft, &mut state, &block);
     }
     let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
-    for expired in state.ledger.expire(state.next_height(), now) {
-        draft.not_pending(&expired, TransactionStep::Expired);
+    for removed in state.ledger.expire(state.next_height(), now) {
+        draft.left(&mut state, &removed);
     }
+    let used = state.account(&draft.owner).next_sequence;
+    draft.wait_no_more_below(&mut state, used);
     draft.state = Some(state);
     Ok(returned)
 }
@@ -180,13 +182,8 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>) -> us
         let transaction = Arc::new(transaction.clone());
         let context = super::state::state_context(&state.rules, &state.index, now, true);
         match state.ledger.add(Arc::clone(&transaction), &account, &context) {
-            Ok(Added::Accepted { replaced, evicted }) => {
-                if let Some(replaced) = &replaced {
-                    draft.not_pending(replaced, TransactionStep::Replaced);
-                }
-                for evicted in &evicted {
-                    draft.not_pending(evicted, TransactionStep::Evicted);
-                }
+            Ok(added @ Added::Accepted { .. }) => {
+                draft.made_way(state, &added);
                 draft.pending(&transaction, TransactionStep::Returned, false);
                 returned += 1;
             }
@@ -194,6 +191,9 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>) -> us
             Err(error) => {
                 tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again");
                 draft.not_pending(&transaction, TransactionStep::Dropped);
+                if !matches!(error, LedgerError::InsufficientFunds { .. }) {
+                    draft.wait(state, &transaction);
+                }
             }
         }
     }

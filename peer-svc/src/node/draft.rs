@@ -1,12 +1,16 @@
 //! What a batch of commands changes, before it is committed: a copy of the state, and the rows to write.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use raclette_api::event::{EventBody, TransactionStep};
 use raclette_chain::{
     accounts::Account,
     address::Address,
     hash::{MessageDigest, TransactionId},
+    ledger::{Added, Removal, Removed},
     message::SealedMessage,
     transaction::SignedTransaction,
 };
@@ -34,6 +38,9 @@ pub(super) struct Draft {
     ledger: HashMap<TransactionId, Option<NewRow>>,
     messages: Vec<(MessageDigest, Arc<SealedMessage>)>,
     mail: Vec<Arc<SignedTransaction>>,
+    /// The last word about each of the owner's sequence numbers: what is to be offered again.
+    waiting: BTreeMap<u64, Option<Arc<SignedTransaction>>>,
+    replaced: Vec<(TransactionId, TransactionId)>,
 }
 
 impl Draft {
@@ -48,6 +55,8 @@ impl Draft {
             ledger: HashMap::new(),
             messages: Vec::new(),
             mail: Vec::new(),
+            waiting: BTreeMap::new(),
+            replaced: Vec::new(),
         }
     }
 
@@ -102,6 +111,63 @@ impl Draft {
         self.ledger.insert(id, None);
     }
 
+    /// Notes what had to leave the ledger for a newcomer.
+    pub(super) fn made_way(&mut self, state: &mut State, added: &Added) {
+        if let Added::Accepted { replaced, evicted } = added {
+            if let Some(gone) = replaced {
+                self.not_pending(gone, TransactionStep::Replaced);
+            }
+            for gone in evicted {
+                self.not_pending(gone, TransactionStep::Evicted);
+                self.wait(state, gone);
+            }
+        }
+    }
+
+    /// Notes a transaction that left the ledger.
+    pub(super) fn left(&mut self, state: &mut State, removed: &Removed) {
+        let (step, offered_again) = match removed.why {
+            // Another one has its number, or the money is gone: there is nothing to be offered again.
+            Removal::Used | Removal::Unpaid => (TransactionStep::Dropped, false),
+            Removal::TooOld | Removal::PastLastHeight => (TransactionStep::Expired, true),
+            Removal::TooEarly => (TransactionStep::Evicted, true),
+        };
+        self.not_pending(&removed.transaction, step);
+        if offered_again {
+            self.wait(state, &removed.transaction);
+        }
+    }
+
+    /// Notes that a transaction is to be offered again, if it is the owner's.
+    pub(super) fn wait(&mut self, state: &mut State, transaction: &Arc<SignedTransaction>) {
+        if transaction.sender() == self.owner {
+            let sequence = transaction.transaction().sequence;
+            Arc::make_mut(&mut state.waiting).insert(sequence, Arc::clone(transaction));
+            self.waiting.insert(sequence, Some(Arc::clone(transaction)));
+        }
+    }
+
+    /// Notes that none with this sequence number is to be offered again.
+    pub(super) fn wait_no_more(&mut self, state: &mut State, sequence: u64) {
+        if state.waiting.contains_key(&sequence) {
+            Arc::make_mut(&mut state.waiting).remove(&sequence);
+            self.waiting.insert(sequence, None);
+        }
+    }
+
+    /// Notes that the owner's sequence numbers below `next` are used.
+    pub(super) fn wait_no_more_below(&mut self, state: &mut State, next: u64) {
+        let used: Vec<u64> = state.waiting.range(..next).map(|(sequence, _)| *sequence).collect();
+        for sequence in used {
+            self.wait_no_more(state, sequence);
+        }
+    }
+
+    /// Notes that a transaction was signed in place of another one.
+    pub(super) fn replaced(&mut self, old: TransactionId, new: TransactionId) {
+        self.replaced.push((old, new));
+    }
+
     /// Notes a message to be stored.
     pub(super) fn message(&mut self, digest: MessageDigest, message: &Arc<SealedMessage>) {
         self.messages.push((digest, Arc::clone(message)));
@@ -148,6 +214,15 @@ impl Draft {
         for transaction in mail {
             if new.remove(&transaction.id()) && transaction.sender() != self.owner {
                 self.tell(&told::message(&transaction));
+            }
+        }
+        for (old, new) in &self.replaced {
+            store::mail::replaced(connection, old, new).await?;
+        }
+        for (sequence, transaction) in &self.waiting {
+            match transaction {
+                Some(transaction) => store::waiting::put(connection, transaction).await?,
+                None => store::waiting::delete(connection, *sequence).await?,
             }
         }
         Ok(())

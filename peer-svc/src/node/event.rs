@@ -11,7 +11,7 @@ use raclette_chain::{
 };
 
 /// Where a transaction or a block came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// The owner, this peer's miner, or somebody who is no member.
     Local,

@@ -54,6 +54,8 @@ pub struct MailItem {
     pub place: TransactionPlace,
     /// The message; none if there is none, or it has not come yet.
     pub text: Option<Result<String, raclette_chain::message::OpenError>>,
+    /// Whether it left the ledger and is to be offered again.
+    pub waiting: bool,
 }
 
 impl Node {
@@ -61,13 +63,15 @@ impl Node {
     #[must_use]
     pub fn balance(state: &State, address: &Address) -> Balance {
         let account = state.account(address);
-        let pending_out = state.ledger.outgoing(address);
+        // What is to be offered again is as good as spent.
+        let (pending, waiting) = (state.ledger.outgoing(address), state.waiting_cost(address));
+        let pending_out = pending.checked_add(waiting).unwrap_or(Amount::MAX);
         Balance {
             account,
             spendable: account.balance.checked_sub(pending_out).unwrap_or(Amount::ZERO),
             pending_in: state.ledger.incoming(address),
             pending_out,
-            next_sequence: state.ledger.next_sequence(address, &account),
+            next_sequence: state.next_sequence(address),
         }
     }
 
@@ -90,6 +94,13 @@ impl Node {
         let owner = self.identity().address();
         let balance = Self::balance(&state, &owner);
         let fee = order.fee.unwrap_or(state.rules.parameters.minimum_fee);
+        let needed = order.amount.checked_add(fee).unwrap_or(Amount::MAX);
+        let Balance { account, pending_in, pending_out, .. } = balance;
+        let no_funds =
+            |confirmed, pending_out| NodeError::InsufficientFunds { needed, confirmed, pending_out, pending_in };
+        if needed > balance.spendable {
+            return Err(no_funds(account.balance, pending_out));
+        }
         let created = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
         let unsigned = Transaction {
             sender: self.identity().key.public().clone(),
@@ -112,14 +123,13 @@ impl Node {
             origin: Origin::Local,
             registered: true,
             deliveries,
+            replaces: None,
         };
         let mut outcomes = self.offer(vec![offer]).await?;
         match outcomes.pop().unwrap_or(Err(NodeError::ShuttingDown)) {
             Ok(_) => Ok(transaction),
             Err(NodeError::Ledger(LedgerError::InsufficientFunds { confirmed, pending, .. })) => {
-                let needed = order.amount.checked_add(fee).unwrap_or(Amount::MAX);
-                let pending_in = balance.pending_in;
-                Err(NodeError::InsufficientFunds { needed, confirmed, pending_out: pending, pending_in })
+                Err(no_funds(confirmed, pending))
             }
             Err(error) => Err(error),
         }
@@ -157,7 +167,12 @@ impl Node {
     }
 
     /// The row that keeps bringing a transaction to its recipient until its peer has acknowledged it.
-    fn delivery(&self, transaction: &SignedTransaction, message: Option<&SealedMessage>, now: u64) -> Vec<QueueChange> {
+    pub(super) fn delivery(
+        &self,
+        transaction: &SignedTransaction,
+        message: Option<&SealedMessage>,
+        now: u64,
+    ) -> Vec<QueueChange> {
         let recipient = transaction.transaction().recipient;
         let Some(record) = self.members().get(&recipient) else {
             return Vec::new();
@@ -197,7 +212,9 @@ impl Node {
                 Some(message) => Some(self.open(message, item.sent).await?),
                 None => None,
             };
-            opened.push(MailItem { item, place, text });
+            let sequence = item.transaction.transaction().sequence;
+            let waiting = state.waiting.get(&sequence).is_some_and(|one| one.id() == item.transaction.id());
+            opened.push(MailItem { item, place, text, waiting });
         }
         Ok(opened)
     }

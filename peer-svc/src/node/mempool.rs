@@ -7,14 +7,15 @@ use raclette_chain::{
     hash::TransactionId,
     ledger::Added,
     message::SealedMessage,
-    rules::{TransactionError, check_message},
+    rules::{Rules, TransactionError, check_message},
     time::Timestamp,
     transaction::SignedTransaction,
 };
+use raclette_service::clock::now_ms;
 use sqlx::SqliteConnection;
 
 use super::{
-    Event, Node, NodeError, Origin,
+    Event, Node, NodeError, Origin, State,
     draft::Draft,
     writer::{Command, Offer},
 };
@@ -52,7 +53,6 @@ impl Node {
         origin: Origin,
     ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
         let state = self.state()?;
-        let rules = Arc::clone(&state.rules);
         let offers: Vec<Offer> = incoming
             .into_iter()
             .map(|one| {
@@ -64,12 +64,14 @@ impl Node {
                     origin,
                     registered,
                     deliveries: Vec::new(),
+                    replaces: None,
                 }
             })
             .collect();
-        drop(state);
         // One verdict each, by position: the same transaction may come twice, with different messages.
-        let verdicts = self.verify(&offers, rules).await?;
+        let mut verdicts = cheap_checks(&offers, &state);
+        self.verify(&offers, &mut verdicts, Arc::clone(&state.rules)).await?;
+        drop(state);
         let mut good = Vec::with_capacity(offers.len());
         for (offer, verdict) in offers.into_iter().zip(&verdicts) {
             if verdict.is_ok() {
@@ -92,23 +94,23 @@ impl Node {
         self.ask(|answer| Command::Offers(offers, answer)).await
     }
 
-    /// Verifies messages, and the signatures that were not verified before; a verdict for each, in the same order.
+    /// Verifies messages, and the signatures that were not verified before, of those that nothing speaks against yet.
     async fn verify(
         &self,
         offers: &[Offer],
-        rules: Arc<raclette_chain::rules::Rules>,
-    ) -> Result<Vec<Result<(), NodeError>>, NodeError> {
+        verdicts: &mut [Result<(), NodeError>],
+        rules: Arc<Rules>,
+    ) -> Result<(), NodeError> {
         let mut open = Vec::new();
-        for (position, offer) in offers.iter().enumerate() {
+        for (position, offer) in offers.iter().enumerate().filter(|(position, _)| verdicts[*position].is_ok()) {
             let known = self.verified.contains(&offer.transaction.leaf());
             // A signature says nothing about the message that happens to come along this time.
             if !known || offer.message.is_some() {
                 open.push((position, Arc::clone(&offer.transaction), offer.message.clone(), known));
             }
         }
-        let mut verdicts = vec![Ok(()); offers.len()];
         if open.is_empty() {
-            return Ok(verdicts);
+            return Ok(());
         }
         let judge = move |(position, transaction, message, known): (_, Arc<SignedTransaction>, Option<Arc<_>>, _)| {
             let message_fits = message.map_or(Ok(()), |message| check_message(&transaction, &message, &rules));
@@ -122,7 +124,7 @@ impl Node {
         for (position, _, verdict) in judged {
             verdicts[position] = verdict.map_err(NodeError::from);
         }
-        Ok(verdicts)
+        Ok(())
     }
 
     /// Takes a message that came without its transaction, if it is the one the transaction commits to.
@@ -139,6 +141,16 @@ impl Node {
         let digest = transaction.transaction().message_digest;
         self.ask(|answer| Command::Message(digest, Arc::new(message), answer)).await
     }
+}
+
+/// What can be said against transactions without any arithmetic on big numbers.
+fn cheap_checks(offers: &[Offer], state: &State) -> Vec<Result<(), NodeError>> {
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    let check = |offer: &Offer| {
+        let account = state.account(&offer.transaction.sender());
+        state.ledger.check_early(&offer.transaction, &account, &state.context(now, offer.registered))
+    };
+    offers.iter().map(|offer| check(offer).map_err(NodeError::from)).collect()
 }
 
 /// Adds offers to the ledger of a draft. A message is kept even if its transaction is known: it may have come alone.
@@ -192,14 +204,15 @@ async fn add_to(
     if let Some(message) = &offer.message {
         draft.message(digest, message);
     }
-    let Added::Accepted { replaced, evicted } = added else {
-        return Ok(Ok(TransactionOutcome::Known));
-    };
-    if let Some(gone) = &replaced {
-        draft.not_pending(gone, TransactionStep::Replaced);
+    if offer.transaction.sender() == draft.owner {
+        draft.wait_no_more(state, offer.transaction.transaction().sequence);
     }
-    for gone in &evicted {
-        draft.not_pending(gone, TransactionStep::Evicted);
+    if added == Added::Known {
+        return Ok(Ok(TransactionOutcome::Known));
+    }
+    draft.made_way(state, &added);
+    if let Some(old) = offer.replaces {
+        draft.replaced(old, id);
     }
     // The recipient passes on what it got; everybody passes on what came from outside of the network.
     let is_recipient = offer.transaction.transaction().recipient == draft.owner;
@@ -216,6 +229,25 @@ async fn add_to(
         relay,
     });
     Ok(Ok(TransactionOutcome::Accepted))
+}
+
+/// Takes out of the ledger of a draft what has expired, and deletes the rows of what was not taken again at start.
+pub(super) fn expire(draft: &mut Draft) -> usize {
+    let Some(mut state) = draft.state.take() else { return 0 };
+    let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
+    let left_out = std::mem::take(&mut state.left_out);
+    for transaction in left_out.iter() {
+        draft.not_pending(transaction, TransactionStep::Dropped);
+        if transaction.transaction().sequence >= state.account(&transaction.sender()).next_sequence {
+            draft.wait(&mut state, transaction);
+        }
+    }
+    let expired = state.ledger.expire(state.next_height(), now);
+    for removed in &expired {
+        draft.left(&mut state, removed);
+    }
+    draft.state = Some(state);
+    left_out.len() + expired.len()
 }
 
 async fn is_confirmed(connection: &mut SqliteConnection, id: &TransactionId) -> Result<bool, StoreError> {

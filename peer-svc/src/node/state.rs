@@ -1,17 +1,19 @@
 //! The state of the chain as it is published: a value that never changes.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use raclette_api::chain::{Tip, TipMessage};
 use raclette_chain::{
     accounts::{Account, Accounts},
     address::Address,
+    amount::Amount,
     genesis::Genesis,
     hash::StateHash,
     index::{Entry, Index, Path},
-    ledger::{Context, Ledger},
+    ledger::{Added, Context, Ledger},
     rules::Rules,
     time::Timestamp,
+    transaction::SignedTransaction,
 };
 use raclette_service::crash_point::crash_point;
 use sqlx::SqlitePool;
@@ -31,6 +33,10 @@ pub struct State {
     pub accounts: Accounts,
     /// Pending transactions.
     pub ledger: Ledger,
+    /// The owner's transactions that left the ledger without a block, by sequence number: they are offered again.
+    pub waiting: Arc<BTreeMap<u64, Arc<SignedTransaction>>>,
+    /// Stored transactions that the ledger did not take again at start; their rows are still to be deleted.
+    pub left_out: Arc<Vec<Arc<SignedTransaction>>>,
 }
 
 impl State {
@@ -45,6 +51,8 @@ impl State {
             rules: Arc::new(rules),
             accounts: Accounts::new(),
             ledger: Ledger::default(),
+            waiting: Arc::default(),
+            left_out: Arc::default(),
         }
     }
 
@@ -79,19 +87,23 @@ impl State {
         crash_point("start", "blocks_loaded");
         state.accounts = store::accounts::all(readers).await?;
         crash_point("start", "accounts_loaded");
+        let mut left_out = Vec::new();
         for transaction in store::ledger::all(readers, &state.rules.network).await? {
             let account = state.account(&transaction.sender());
-            // What is stored was accepted under policy before; what does not fit any more is left out, and leaves the
-            // table with the next block.
-            if let Err(error) = state.ledger.add(
-                Arc::clone(&transaction),
-                &account,
-                &state_context(&state.rules, &state.index, now, true),
-            ) {
-                tracing::info!(id = %transaction.id(), %error, "a pending transaction is not taken again");
+            // What is stored was accepted under policy before; what does not fit any more is left out.
+            let context = state_context(&state.rules, &state.index, now, true);
+            match state.ledger.add(Arc::clone(&transaction), &account, &context) {
+                Ok(Added::Accepted { replaced, evicted }) => left_out.extend(replaced.into_iter().chain(evicted)),
+                Ok(Added::Known) => {}
+                Err(error) => {
+                    tracing::info!(id = %transaction.id(), %error, "a pending transaction is not taken again");
+                    left_out.push(transaction);
+                }
             }
         }
         crash_point("start", "ledger_loaded");
+        state.left_out = Arc::new(left_out);
+        state.waiting = Arc::new(store::waiting::all(readers, &state.rules.network).await?);
         Ok(state)
     }
 
@@ -125,6 +137,29 @@ impl State {
     #[must_use]
     pub fn next_height(&self) -> u32 {
         self.tip().header.height.saturating_add(1)
+    }
+
+    /// What the owner's transactions cost that wait to be offered again; nothing for anybody else.
+    #[must_use]
+    pub fn waiting_cost(&self, address: &Address) -> Amount {
+        let own = self.waiting.values().filter(|transaction| transaction.sender() == *address);
+        let cost = |transaction: &Arc<SignedTransaction>| transaction.cost().unwrap_or(Amount::MAX);
+        own.fold(Amount::ZERO, |sum, transaction| sum.checked_add(cost(transaction)).unwrap_or(Amount::MAX))
+    }
+
+    /// The sequence number that the next transaction of an address needs: behind all that are pending without a gap, and no
+    /// number of one that waits to be offered again.
+    #[must_use]
+    pub fn next_sequence(&self, address: &Address) -> u64 {
+        let mut account = self.account(address);
+        loop {
+            account.next_sequence = self.ledger.next_sequence(address, &account);
+            let taken = self.waiting.get(&account.next_sequence).is_some_and(|one| one.sender() == *address);
+            if !taken {
+                return account.next_sequence;
+            }
+            account.next_sequence += 1;
+        }
     }
 
     /// What the ledger's policy needs to know.

@@ -1,42 +1,56 @@
-//! Which signatures have been verified, so that a block of known transactions verifies none twice.
+//! Hashes whose verdict is remembered, so that nothing is verified twice; bounded, the oldest are forgotten.
 
-use std::{collections::HashSet, sync::Mutex};
+use std::{
+    collections::HashSet,
+    hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
-use raclette_chain::hash::LeafHash;
-
-/// How many leaves each of the two generations holds.
-const GENERATION: usize = 65_536;
+use raclette_chain::hash::{BlockHash, LeafHash};
 
 /// Leaf hashes whose signature has been verified: never ids, since one id can carry a wrong signature as well as a right
-/// one. The oldest are forgotten, a generation at a time.
-#[derive(Debug, Default)]
-pub struct VerifiedLeaves(Mutex<Generations>);
+/// one.
+pub type VerifiedLeaves = Remembered<LeafHash, 65_536>;
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashSet<LeafHash>,
-    old: HashSet<LeafHash>,
+/// Blocks that broke a rule for good and are not stored. Only a verdict that cost its sender work is remembered here, and
+/// only about the body that the header commits to.
+pub(super) type RefusedBlocks = Remembered<BlockHash, 4_096>;
+
+/// A set in two generations of `GENERATION` each: when the young one is full, the old one is forgotten.
+#[derive(Debug)]
+pub struct Remembered<T, const GENERATION: usize>(Mutex<Generations<T>>);
+
+#[derive(Debug)]
+struct Generations<T> {
+    young: HashSet<T>,
+    old: HashSet<T>,
 }
 
-impl VerifiedLeaves {
-    /// Whether this leaf's signature has been verified.
+impl<T, const GENERATION: usize> Default for Remembered<T, GENERATION> {
+    fn default() -> Self {
+        Self(Mutex::new(Generations { young: HashSet::new(), old: HashSet::new() }))
+    }
+}
+
+impl<T: Eq + Hash, const GENERATION: usize> Remembered<T, GENERATION> {
+    /// Whether this one is remembered.
     #[must_use]
-    pub fn contains(&self, leaf: &LeafHash) -> bool {
+    pub fn contains(&self, one: &T) -> bool {
         let generations = self.lock();
-        generations.young.contains(leaf) || generations.old.contains(leaf)
+        generations.young.contains(one) || generations.old.contains(one)
     }
 
-    /// Remembers leaves whose signatures have been verified.
-    pub fn insert(&self, leaves: impl IntoIterator<Item = LeafHash>) {
+    /// Remembers some.
+    pub fn insert(&self, some: impl IntoIterator<Item = T>) {
         let mut generations = self.lock();
-        generations.young.extend(leaves);
+        generations.young.extend(some);
         if generations.young.len() >= GENERATION {
             generations.old = std::mem::take(&mut generations.young);
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Generations> {
+    fn lock(&self) -> MutexGuard<'_, Generations<T>> {
         // A set of hashes is right or wrong entry by entry; a panic elsewhere cannot have broken it.
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -50,6 +50,8 @@ pub struct Offer {
     pub registered: bool,
     /// Requests that must be in the queue as soon as the transaction is in the ledger.
     pub deliveries: Vec<QueueChange>,
+    /// The owner's transaction in whose place this one was signed.
+    pub replaces: Option<TransactionId>,
 }
 
 /// Something to be written.
@@ -78,6 +80,10 @@ pub enum Command {
     Delivered(TransactionId, Vec<QueueChange>, Answer<()>),
     /// A message that came without its transaction.
     Message(MessageDigest, Arc<SealedMessage>, Answer<()>),
+    /// Takes out of the ledger what has expired; how many left.
+    Expire(Answer<usize>),
+    /// The owner's transaction with this sequence number is not offered again.
+    WaitNoMore(u64, Answer<()>),
     /// What is known of members now.
     Members(Vec<PeerRecord>, Answer<()>),
     /// A single value.
@@ -221,11 +227,13 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             | Command::Relayed { answer, .. }
             | Command::Delivered(_, _, answer)
             | Command::Message(_, _, answer)
+            | Command::WaitNoMore(_, answer)
             | Command::Members(_, answer)
             | Command::Meta(_, _, answer)
             | Command::Tell(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Block(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Expire(answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Queue(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
         })
         .collect()
@@ -265,6 +273,17 @@ async fn execute(
         }
         Command::Message(digest, message, answer) => {
             draft.message(digest, &message);
+            split(answer, Ok(Ok(())))
+        }
+        Command::Expire(answer) => {
+            let left = mempool::expire(draft);
+            split(answer, Ok(Ok(left)))
+        }
+        Command::WaitNoMore(sequence, answer) => {
+            if let Some(mut state) = draft.state.take() {
+                draft.wait_no_more(&mut state, sequence);
+                draft.state = Some(state);
+            }
             split(answer, Ok(Ok(())))
         }
         Command::Members(records, answer) => {

@@ -25,6 +25,8 @@ pub struct Item {
     pub received: u64,
     /// When the recipient's peer acknowledged it, in milliseconds since 1970.
     pub delivered: Option<u64>,
+    /// The transaction that was signed in its place.
+    pub replaced_by: Option<TransactionId>,
 }
 
 /// Notes transactions that concern the owner; those that are known stay as they are. The ids of those that were not known.
@@ -69,13 +71,32 @@ pub async fn delivered(connection: &mut SqliteConnection, id: &TransactionId, wh
     Ok(())
 }
 
-type Row = (i64, Vec<u8>, bool, i64, Option<i64>);
+/// Notes that a transaction was signed in place of another one.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn replaced(
+    connection: &mut SqliteConnection,
+    old: &TransactionId,
+    new: &TransactionId,
+) -> Result<(), StoreError> {
+    sqlx::query("update mail set replaced_by = ? where txid = ?")
+        .bind(new.as_bytes().as_slice())
+        .bind(old.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+type Row = (i64, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>);
 
 fn decode(row: Row, network: &NetworkId) -> Result<Item, StoreError> {
-    let (id, body, sent, received, delivered) = row;
+    let (id, body, sent, received, delivered, replaced_by) = row;
     let transaction = Arc::new(codec::decode_transaction(&body, network).map_err(|error| undecodable(&error))?);
     let delivered = delivered.map(from_sql).transpose()?;
-    Ok(Item { id, transaction, sent, received: from_sql(received)?, delivered })
+    let replaced_by =
+        replaced_by.map(|bytes| bytes32("a transaction id", &bytes).map(TransactionId::from_bytes)).transpose()?;
+    Ok(Item { id, transaction, sent, received: from_sql(received)?, delivered, replaced_by })
 }
 
 /// Reads items, newest first, that are older than item `before`.
@@ -88,12 +109,13 @@ pub async fn page(
     before: i64,
     limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
-    let rows: Vec<Row> =
-        sqlx::query_as("select id, body, sent, received, delivered from mail where id < ? order by id desc limit ?")
-            .bind(before)
-            .bind(limit)
-            .fetch_all(executor)
-            .await?;
+    let rows: Vec<Row> = sqlx::query_as(
+        "select id, body, sent, received, delivered, replaced_by from mail where id < ? order by id desc limit ?",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
     rows.into_iter().map(|row| decode(row, network)).collect()
 }
 
@@ -106,10 +128,11 @@ pub async fn get(
     network: &NetworkId,
     id: &TransactionId,
 ) -> Result<Option<Item>, StoreError> {
-    let row: Option<Row> = sqlx::query_as("select id, body, sent, received, delivered from mail where txid = ?")
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(executor)
-        .await?;
+    let row: Option<Row> =
+        sqlx::query_as("select id, body, sent, received, delivered, replaced_by from mail where txid = ?")
+            .bind(id.as_bytes().as_slice())
+            .fetch_optional(executor)
+            .await?;
     row.map(|row| decode(row, network)).transpose()
 }
 

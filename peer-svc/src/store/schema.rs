@@ -5,9 +5,6 @@ use raclette_service::sqlite::Formats;
 /// The formats of the file.
 pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA], FORMAT_2];
 
-/// What format 2 adds.
-const FORMAT_2: &[&str] = &[raclette_service::events::SCHEMA];
-
 const TABLES: &str = "
 -- Single values: network, genesis, tracker, epoch.
 create table meta (key text primary key, value blob not null) strict;
@@ -81,3 +78,16 @@ create unique index mail_txid on mail (txid);
 -- Other members; without connection details while they are offline.
 create table peers (address text primary key, record text not null) strict;
 ";
+
+/// What format 2 adds.
+const FORMAT_2: &[&str] = &[
+    raclette_service::events::SCHEMA,
+    "
+-- The owner's transactions that left the ledger without a block, and are offered again.
+create table waiting (sequence integer primary key, body blob not null) strict;
+",
+    "
+-- The transaction that was signed in place of one that expired.
+alter table mail add column replaced_by blob;
+",
+];

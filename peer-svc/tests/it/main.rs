@@ -3,20 +3,27 @@
 
 mod access;
 mod adversaries;
+mod bad_blocks;
+mod bad_transactions;
 mod blocks;
 mod chain;
+mod craft;
 mod crash;
 mod events;
 mod file;
 mod flood;
 mod history;
+mod later;
 mod membership;
 mod mining;
 mod openapi;
 mod peer;
+mod policy;
 mod process;
 mod queue;
 mod sending;
+mod signatures;
 mod starting;
 mod transactions;
+mod wallet;
 mod world;

@@ -151,7 +151,12 @@ impl Peer {
     }
 
     pub(crate) async fn joined(self, bits: u8) -> Self {
-        self.node.found(genesis(bits)).await.unwrap();
+        self.joined_to(genesis(bits)).await
+    }
+
+    /// The same peer, in the network that begins with this genesis block.
+    pub(crate) async fn joined_to(self, genesis: Genesis) -> Self {
+        self.node.found(genesis).await.unwrap();
         self
     }
 

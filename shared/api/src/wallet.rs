@@ -167,6 +167,8 @@ pub enum MessageStatus {
     Delivered,
     /// It waits in the ledger for a block.
     Pending,
+    /// It left the ledger: it expired, or there was no room. This peer offers it again, signed anew if need be.
+    Waiting,
     /// It stands in a block.
     Confirmed,
     /// It stands in no block, and waits for none any more: it was replaced, it expired, or it could not be paid.
@@ -223,6 +225,10 @@ pub struct MessageEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Height)]
     pub confirmations: Option<u32>,
+    /// The id of the transaction that this peer signed in its place, since this one expired or could not be paid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Hash)]
+    pub replaced_by: Option<String>,
 }
 
 /// A page of what was sent and received, the newest first (`GET /messages`).

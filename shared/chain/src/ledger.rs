@@ -1,16 +1,20 @@
 //! The ledger: pending transactions, and the policy for accepting them.
 //!
 //! Policy is what a node does with transactions that are in no block yet. Blocks are judged by the rules alone. Per
-//! sender the ledger holds runs of sequence numbers; money that is still to come cannot be spent.
+//! sender the ledger holds runs of sequence numbers; money that is still to come cannot be spent. Every question about
+//! one account, one transaction or a page costs the same however many are pending: indices are kept in step.
 
 mod error;
+mod leaving;
 mod pending;
+mod policy;
 mod select;
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Bound, sync::Arc, time::Duration};
 
 pub use error::LedgerError;
-use imbl::{HashMap, OrdSet};
+use imbl::{HashMap, OrdMap, OrdSet};
+pub use leaving::{Removal, Removed, is_expired};
 use pending::Pending;
 
 use crate::{
@@ -19,7 +23,6 @@ use crate::{
     amount::Amount,
     hash::{LeafHash, TransactionId},
     parameters::Parameters,
-    rules::check_transaction,
     time::Timestamp,
     transaction::SignedTransaction,
 };
@@ -32,8 +35,14 @@ pub const MAX_BYTES: usize = 64 << 20;
 pub const MAX_PER_SENDER: usize = 5_000;
 /// The most transactions without fee of one sender.
 pub const MAX_FREE_PER_SENDER: usize = 64;
+/// The most transactions without fee: a quarter.
+pub const MAX_FREE: usize = MAX_TRANSACTIONS / 4;
+/// The most bytes of transactions without fee: a quarter.
+pub const MAX_FREE_BYTES: usize = MAX_BYTES / 4;
 /// The most transactions of one sender that wait for an earlier one.
 pub const MAX_EARLY_PER_SENDER: usize = 256;
+/// The most transactions that wait for an earlier one: a tenth.
+pub const MAX_EARLY: usize = MAX_TRANSACTIONS / 10;
 /// How far ahead of now a transaction may be made.
 pub const MAX_CREATED_AHEAD: Duration = Duration::from_secs(120);
 /// How long ago a transaction may have been made.
@@ -70,12 +79,22 @@ pub enum Added {
 #[derive(Debug, Clone, Default)]
 pub struct Ledger {
     by_sender: HashMap<Address, Pending>,
-    by_id: HashMap<TransactionId, (Address, u64)>,
+    by_id: OrdMap<TransactionId, (Address, u64)>,
     by_leaf: HashMap<LeafHash, TransactionId>,
+    /// What pending transactions will bring each recipient.
+    incoming: HashMap<Address, u128>,
     /// Last transaction of each sender by fee: where room is made, cheapest first.
     tails: OrdSet<(Amount, Address)>,
+    /// How many of each sender's transactions wait for an earlier one, where there are any.
+    early: OrdSet<(usize, Address)>,
+    early_count: usize,
+    /// By the time they were made: what is too old comes first.
+    by_created: OrdSet<(Timestamp, TransactionId)>,
+    /// By the last height at which they are valid, where there is one.
+    by_last_height: OrdSet<(u32, TransactionId)>,
     bytes: usize,
     free: usize,
+    free_bytes: usize,
     digest: [u8; 32],
 }
 
@@ -123,25 +142,59 @@ impl Ledger {
         self.by_sender.values().flat_map(Pending::iter)
     }
 
+    /// The pending transactions of one sender, by sequence number.
+    pub fn of(&self, sender: &Address) -> impl Iterator<Item = &Arc<SignedTransaction>> {
+        self.by_sender.get(sender).into_iter().flat_map(Pending::iter)
+    }
+
+    /// The pending transactions with ids above `after`, by id. This order stays the same while others come and go.
+    pub fn after(&self, after: Option<&TransactionId>) -> impl Iterator<Item = &Arc<SignedTransaction>> {
+        let start = after.map_or(Bound::Unbounded, |id| Bound::Excluded(*id));
+        let places = self.by_id.range((start, Bound::Unbounded)).map(|(_, place)| place);
+        places.filter_map(|(sender, sequence)| self.by_sender.get(sender)?.get(*sequence))
+    }
+
     /// What pending transactions of this sender cost.
     #[must_use]
     pub fn outgoing(&self, sender: &Address) -> Amount {
         self.by_sender.get(sender).map_or(Amount::ZERO, Pending::cost)
     }
 
-    /// What pending transactions will bring this recipient.
+    /// What pending transactions will bring this recipient; [`Amount::MAX`] if that is more than there can be.
     #[must_use]
     pub fn incoming(&self, recipient: &Address) -> Amount {
-        self.iter()
-            .filter(|transaction| transaction.transaction().recipient == *recipient)
-            .try_fold(Amount::ZERO, |sum, transaction| sum.checked_add(transaction.transaction().amount))
-            .unwrap_or(Amount::MAX)
+        let sum = self.incoming.get(recipient).copied().unwrap_or_default();
+        u64::try_from(sum).ok().and_then(|sum| Amount::new(sum).ok()).unwrap_or(Amount::MAX)
     }
 
-    /// The sequence number that the sender's next transaction needs, behind all that are pending without a gap.
+    /// The first sequence number from the account's next one on that is not pending.
     #[must_use]
     pub fn next_sequence(&self, sender: &Address, account: &Account) -> u64 {
-        self.by_sender.get(sender).map_or(account.next_sequence, |pending| pending.end_of_run(account.next_sequence))
+        let next = account.next_sequence;
+        self.by_sender.get(sender).map_or(next, |pending| pending.end_of_run(next))
+    }
+
+    /// The checks that cost next to nothing, for before a signature is verified. Whatever is known already, or may be in a
+    /// block already, passes.
+    ///
+    /// # Errors
+    /// Why [`Ledger::add`] would not take it, whatever is pending.
+    pub fn check_early(
+        &self,
+        transaction: &SignedTransaction,
+        account: &Account,
+        context: &Context<'_>,
+    ) -> Result<(), LedgerError> {
+        let content = transaction.transaction();
+        if self.by_id.contains_key(&transaction.id()) || content.sequence < account.next_sequence {
+            return Ok(());
+        }
+        policy::check_alone(content, context)?;
+        let cost = transaction.cost().unwrap_or(Amount::MAX);
+        if cost > account.balance {
+            policy::balance_covers(self.outgoing(&transaction.sender()), cost, account.balance)?;
+        }
+        Ok(())
     }
 
     /// Offers a transaction whose signature has been verified.
@@ -161,11 +214,11 @@ impl Ledger {
         let sender = transaction.sender();
         let sequence = transaction.transaction().sequence;
         let replaced = self.by_sender.get(&sender).and_then(|pending| pending.get(sequence)).cloned();
-        let evicted = self.make_room(&transaction, replaced.as_ref())?;
+        let evicted = self.make_room(&transaction, replaced.as_ref(), account)?;
         if let Some(replaced) = &replaced {
             self.remove(&replaced.id());
         }
-        self.insert(transaction);
+        self.insert(transaction, account.next_sequence);
         Ok(Added::Accepted { replaced, evicted })
     }
 
@@ -177,61 +230,58 @@ impl Ledger {
         context: &Context<'_>,
     ) -> Result<(), LedgerError> {
         let content = transaction.transaction();
-        check_transaction(content, context.next_height, context.parameters)?;
-        error::created_is_recent(content.created, context.now)?;
-        if content.sequence < account.next_sequence {
-            return Err(LedgerError::SequenceUsed { expected: account.next_sequence, found: content.sequence });
-        }
+        policy::check_alone(content, context)?;
+        policy::sequence_is_unused(content.sequence, account)?;
         let none = Pending::default();
         let pending = self.by_sender.get(&transaction.sender()).unwrap_or(&none);
-        pending.has_place_for(content, account)?;
+        let existing = pending.get(content.sequence);
+        if let Some(existing) = existing {
+            policy::fee_is_above(existing.transaction().fee, content.fee)?;
+        } else {
+            policy::sender_is_below_limit(pending.len() + 1)?;
+            self.is_not_too_early(content.sequence, pending, account)?;
+        }
         if content.fee == Amount::ZERO {
-            let is_new = pending.get(content.sequence).is_none();
-            error::may_be_free(context.registered, pending.free() + usize::from(is_new), self.free)?;
+            // It replaces nothing: a replacement pays more than what was there.
+            policy::free_is_within(MAX_FREE_PER_SENDER, pending.free() + 1, "pending transactions of one sender")?;
+            policy::free_is_within(MAX_FREE, self.free + 1, "pending transactions of all senders")?;
+            policy::free_is_within(MAX_FREE_BYTES, self.free_bytes + transaction.size(), "bytes of all senders")?;
         }
-        pending.can_pay(transaction, account)
+        let cost = transaction.cost().unwrap_or(Amount::MAX);
+        let replaced = existing.and_then(|existing| existing.cost()).unwrap_or(Amount::ZERO);
+        let others = pending.cost().checked_sub(replaced).unwrap_or(Amount::ZERO);
+        policy::balance_covers(others, cost, account.balance)
     }
 
-    /// Makes room by taking out what pays less than the newcomer, cheapest first.
-    fn make_room(
-        &mut self,
-        newcomer: &SignedTransaction,
-        replaced: Option<&Arc<SignedTransaction>>,
-    ) -> Result<Vec<Arc<SignedTransaction>>, LedgerError> {
-        let mut evicted = Vec::new();
-        let freed = replaced.map_or(0, |transaction| transaction.size());
-        let full = |ledger: &Self| {
-            let count = ledger.len() + usize::from(replaced.is_none());
-            count > MAX_TRANSACTIONS || ledger.bytes + newcomer.size() > MAX_BYTES + freed
-        };
-        while full(self) {
-            let cheapest = self
-                .tails
-                .get_min()
-                .copied()
-                .filter(|(fee, sender)| *fee < newcomer.transaction().fee && *sender != newcomer.sender());
-            let victim = cheapest.and_then(|(_, sender)| self.by_sender.get(&sender)?.last().cloned());
-            let Some(victim) = victim else {
-                for transaction in evicted {
-                    self.insert(transaction);
-                }
-                let lowest = self.tails.get_min().map_or(Amount::ZERO, |(fee, _)| *fee);
-                return Err(LedgerError::Full { lowest, found: newcomer.transaction().fee });
-            };
-            self.remove(&victim.id());
-            evicted.push(victim);
+    /// Whether a transaction continues the run of its sender, or is one of not too many that came early.
+    fn is_not_too_early(&self, found: u64, pending: &Pending, account: &Account) -> Result<(), LedgerError> {
+        let expected = pending.end_of_run(account.next_sequence);
+        let waiting = pending.early();
+        if found == expected {
+            return Ok(());
         }
-        Ok(evicted)
+        if waiting >= MAX_EARLY_PER_SENDER {
+            let (limit, of) = (MAX_EARLY_PER_SENDER, "of one sender");
+            return Err(LedgerError::TooEarly { expected, found, waiting, limit, of });
+        }
+        let greediest = self.early.get_max().map_or(0, |(count, _)| *count);
+        if self.early_count >= MAX_EARLY && greediest <= waiting {
+            let (waiting, limit, of) = (self.early_count, MAX_EARLY, "of all senders");
+            return Err(LedgerError::TooEarly { expected, found, waiting, limit, of });
+        }
+        Ok(())
     }
 
-    fn insert(&mut self, transaction: Arc<SignedTransaction>) {
+    /// Inserts a transaction of an account whose next sequence number is `next`.
+    fn insert(&mut self, transaction: Arc<SignedTransaction>, next: u64) {
         let (id, leaf, sender) = (transaction.id(), transaction.leaf(), transaction.sender());
         self.by_id.insert(id, (sender, transaction.transaction().sequence));
         self.by_leaf.insert(leaf, id);
-        self.bytes += transaction.size();
-        self.free += usize::from(transaction.transaction().fee == Amount::ZERO);
-        self.combine(&id);
-        self.change_pending(sender, |pending| pending.insert(transaction));
+        self.count(&transaction, true);
+        self.change_pending(sender, |pending| {
+            pending.set_next(next);
+            pending.insert(transaction);
+        });
     }
 
     /// Takes a transaction out.
@@ -239,25 +289,58 @@ impl Ledger {
         let (sender, sequence) = self.by_id.remove(id)?;
         let removed = self.change_pending(sender, |pending| pending.remove(sequence))?;
         self.by_leaf.remove(&removed.leaf());
-        self.bytes -= removed.size();
-        self.free -= usize::from(removed.transaction().fee == Amount::ZERO);
-        self.combine(id);
+        self.count(&removed, false);
         Some(removed)
     }
 
-    fn combine(&mut self, id: &TransactionId) {
+    /// Keeps sums and indices in step with a transaction that comes or goes.
+    fn count(&mut self, transaction: &SignedTransaction, comes: bool) {
+        let (id, content, size) = (transaction.id(), transaction.transaction(), transaction.size());
         for (byte, other) in self.digest.iter_mut().zip(id.as_bytes()) {
             *byte ^= other;
         }
+        let is_free = content.fee == Amount::ZERO;
+        let units = u128::from(content.amount.units());
+        if units > 0 {
+            let incoming = self.incoming.entry(content.recipient).or_default();
+            *incoming = if comes { *incoming + units } else { *incoming - units };
+            if *incoming == 0 {
+                self.incoming.remove(&content.recipient);
+            }
+        }
+        if comes {
+            self.bytes += size;
+            self.free += usize::from(is_free);
+            self.free_bytes += if is_free { size } else { 0 };
+            self.by_created.insert((content.created, id));
+            if content.valid_until != 0 {
+                self.by_last_height.insert((content.valid_until, id));
+            }
+        } else {
+            self.bytes -= size;
+            self.free -= usize::from(is_free);
+            self.free_bytes -= if is_free { size } else { 0 };
+            self.by_created.remove(&(content.created, id));
+            self.by_last_height.remove(&(content.valid_until, id));
+        }
     }
 
-    /// Changes a sender's transactions and keeps the index of the cheapest last ones in step.
+    /// Changes a sender's transactions and keeps the indices over senders in step.
     fn change_pending<T>(&mut self, sender: Address, change: impl FnOnce(&mut Pending) -> T) -> T {
         let pending = self.by_sender.entry(sender).or_default();
         if let Some(last) = pending.last() {
             self.tails.remove(&(last.transaction().fee, sender));
         }
+        let early_before = pending.early();
         let result = change(pending);
+        let early = pending.early();
+        if early != early_before {
+            self.early.remove(&(early_before, sender));
+            if early > 0 {
+                self.early.insert((early, sender));
+            }
+            self.early_count = self.early_count - early_before + early;
+        }
         match pending.last() {
             Some(last) => {
                 self.tails.insert((last.transaction().fee, sender));
@@ -267,37 +350,6 @@ impl Ledger {
             }
         }
         result
-    }
-
-    /// Takes out what an account can no longer have pending: used sequence numbers, and from the end of the run what its
-    /// balance does not cover. Returns what left.
-    pub fn refresh(&mut self, sender: &Address, account: &Account) -> Vec<Arc<SignedTransaction>> {
-        let mut gone = Vec::new();
-        while let Some(first) = self.by_sender.get(sender).and_then(Pending::first).cloned()
-            && first.transaction().sequence < account.next_sequence
-        {
-            self.remove(&first.id());
-            gone.push(first);
-        }
-        while let Some(pending) = self.by_sender.get(sender)
-            && pending.cost() > account.balance
-            && let Some(last) = pending.last().cloned()
-        {
-            self.remove(&last.id());
-            gone.push(last);
-        }
-        gone
-    }
-
-    /// Takes out what is too old, or past its last valid height, together with what depends on it.
-    pub fn expire(&mut self, next_height: u32, now: Timestamp) -> Vec<Arc<SignedTransaction>> {
-        let gone = |transaction: &SignedTransaction| {
-            let content = transaction.transaction();
-            (content.valid_until != 0 && content.valid_until < next_height)
-                || content.created.saturating_add(MAX_AGE) < now
-        };
-        let expired: Vec<_> = self.iter().filter(|transaction| gone(transaction)).map(|one| one.id()).collect();
-        expired.iter().filter_map(|id| self.remove(id)).collect()
     }
 }
 

@@ -10,8 +10,8 @@ mod state;
 mod transaction;
 
 pub use body::check_body;
-pub use error::{BlockError, TransactionError};
-pub use header::{MAX_TIME_AHEAD, Parent, check_header, check_work};
+pub use error::{BlockError, Sides, TransactionError};
+pub use header::{MAX_TIME_AHEAD, Parent, check_header, check_work, time_is_not_ahead};
 pub use state::{Connected, connect_block};
 pub use transaction::{check_message, check_transaction};
 

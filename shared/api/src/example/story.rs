@@ -342,6 +342,7 @@ impl Story {
             status: MessageStatus::Confirmed,
             height: Some(2),
             confirmations: Some(1),
+            replaced_by: None,
         };
         all.add(entry.clone());
         all.add(MessagePage { messages: vec![entry], next_cursor: None });

@@ -1,20 +1,19 @@
-//! Why the ledger does not take a transaction, and the checks that need nothing but numbers.
+//! Why the ledger does not take a transaction: a stable code, and both sides of the comparison.
+
+use std::fmt;
 
 use crate::{
     amount::Amount,
-    ledger::{MAX_AGE, MAX_CREATED_AHEAD, MAX_FREE_PER_SENDER, MAX_TRANSACTIONS},
-    rules::TransactionError,
+    rules::{Sides, TransactionError},
     time::Timestamp,
 };
 
 /// Why a transaction is not taken into the ledger. In a block it may be valid all the same.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LedgerError {
     /// It can stand in no block.
-    #[error(transparent)]
-    Rule(#[from] TransactionError),
+    Rule(TransactionError),
     /// It was made too far ahead of now; later it may be taken.
-    #[error("expected a creation time of at most {latest}, two minutes ahead of now, found {found}")]
     FromTheFuture {
         /// The latest time accepted now.
         latest: Timestamp,
@@ -22,7 +21,6 @@ pub enum LedgerError {
         found: Timestamp,
     },
     /// It was made too long ago.
-    #[error("expected a creation time of at least {earliest}, 14 days ago, found {found}")]
     TooOld {
         /// The earliest time accepted now.
         earliest: Timestamp,
@@ -30,33 +28,33 @@ pub enum LedgerError {
         found: Timestamp,
     },
     /// A block holds a transaction of the sender with this sequence number already.
-    #[error("expected sequence number {expected} or above, found {found}, which is used")]
     SequenceUsed {
         /// The sender's next sequence number.
         expected: u64,
         /// The transaction's.
         found: u64,
     },
-    /// Too many of the sender's transactions wait for an earlier one.
-    #[error("expected sequence number {expected} next, found {found}, and {limit} already wait for earlier ones")]
+    /// Too many transactions wait for an earlier one, of this sender or of all.
     TooEarly {
-        /// The next sequence number without a gap.
+        /// The sender's next sequence number without a gap.
         expected: u64,
         /// The transaction's.
         found: u64,
+        /// How many wait already.
+        waiting: usize,
         /// The most that may wait.
         limit: usize,
+        /// Of whom.
+        of: &'static str,
     },
     /// The sender has too many pending transactions.
-    #[error("expected at most {limit} pending transactions of one sender")]
     TooMany {
         /// The most allowed.
         limit: usize,
+        /// How many there would be.
+        found: usize,
     },
     /// Another transaction has this sequence number, and pays as much or more.
-    #[error(
-        "expected a fee above {existing} to replace the pending transaction with this sequence number, found {found}"
-    )]
     FeeTooLowToReplace {
         /// The fee of the one that is there.
         existing: Amount,
@@ -64,7 +62,6 @@ pub enum LedgerError {
         found: Amount,
     },
     /// The confirmed balance does not cover it and what is pending before it.
-    #[error("expected a confirmed balance of at least {needed} (this and {pending} pending), found {confirmed}")]
     InsufficientFunds {
         /// The confirmed balance.
         confirmed: Amount,
@@ -74,18 +71,17 @@ pub enum LedgerError {
         needed: Amount,
     },
     /// Without a fee only registered keys may send.
-    #[error("expected a fee of at least 1 from a key that is not registered with the tracker")]
     FreeForMembersOnly,
-    /// Too many transactions without fee.
-    #[error("expected at most {limit} pending transactions without fee {of}; a fee of 1 is enough")]
+    /// Too much without fee.
     TooManyFree {
         /// The most allowed.
         limit: usize,
-        /// Of whom.
+        /// How much there would be.
+        found: usize,
+        /// Of what, and of whom.
         of: &'static str,
     },
     /// The ledger is full of transactions that pay as much or more.
-    #[error("the ledger is full: expected a fee above {lowest}, found {found}")]
     Full {
         /// The lowest fee that could leave.
         lowest: Amount,
@@ -114,28 +110,59 @@ impl LedgerError {
     }
 }
 
-pub(super) fn created_is_recent(created: Timestamp, now: Timestamp) -> Result<(), LedgerError> {
-    let latest = now.saturating_add(MAX_CREATED_AHEAD);
-    let earliest = now.saturating_sub(MAX_AGE);
-    if created > latest {
-        Err(LedgerError::FromTheFuture { latest, found: created })
-    } else if created < earliest {
-        Err(LedgerError::TooOld { earliest, found: created })
-    } else {
-        Ok(())
+impl LedgerError {
+    /// Both sides of the comparison.
+    #[must_use]
+    pub fn sides(&self) -> Sides {
+        match self {
+            Self::Rule(error) => error.sides(),
+            Self::FromTheFuture { latest, found } => {
+                Sides::new(format_args!("a creation time of at most {latest}, two minutes ahead of now"), found)
+            }
+            Self::TooOld { earliest, found } => {
+                Sides::new(format_args!("a creation time of at least {earliest}, 14 days ago"), found)
+            }
+            Self::SequenceUsed { expected, found } => {
+                Sides::new(format_args!("sequence number {expected} or above"), format_args!("{found}, which is used"))
+            }
+            Self::TooEarly { expected, found, waiting, limit, of } => Sides::new(
+                format_args!("sequence number {expected} next, or fewer than {limit} that wait for earlier ones {of}"),
+                format_args!("{found}, and {waiting} that wait"),
+            ),
+            Self::TooMany { limit, found } => {
+                Sides::new(format_args!("at most {limit} pending transactions of one sender"), found)
+            }
+            Self::FeeTooLowToReplace { existing, found } => Sides::new(
+                format_args!("a fee above {existing} to replace the pending transaction with this sequence number"),
+                found,
+            ),
+            Self::InsufficientFunds { confirmed, pending, needed } => Sides::new(
+                format_args!("a confirmed balance of at least {needed} (this and {pending} pending)"),
+                confirmed,
+            ),
+            Self::FreeForMembersOnly => {
+                Sides::new("a fee of at least 1 from a key that is not registered with the tracker", 0)
+            }
+            Self::TooManyFree { limit, found, of } => {
+                Sides::new(format_args!("at most {limit} {of} without fee; a fee of 1 is enough"), found)
+            }
+            Self::Full { lowest, found } => {
+                Sides::new(format_args!("a fee above {lowest}, since the ledger is full"), found)
+            }
+        }
     }
 }
 
-/// Transactions without fee fill at most a quarter of the ledger.
-pub(super) fn may_be_free(registered: bool, of_sender: usize, of_all: usize) -> Result<(), LedgerError> {
-    const LIMIT: usize = MAX_TRANSACTIONS / 4;
-    if !registered {
-        Err(LedgerError::FreeForMembersOnly)
-    } else if of_sender > MAX_FREE_PER_SENDER {
-        Err(LedgerError::TooManyFree { limit: MAX_FREE_PER_SENDER, of: "of one sender" })
-    } else if of_all >= LIMIT {
-        Err(LedgerError::TooManyFree { limit: LIMIT, of: "of all senders" })
-    } else {
-        Ok(())
+impl fmt::Display for LedgerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sides().fmt(f)
+    }
+}
+
+impl std::error::Error for LedgerError {}
+
+impl From<TransactionError> for LedgerError {
+    fn from(error: TransactionError) -> Self {
+        Self::Rule(error)
     }
 }

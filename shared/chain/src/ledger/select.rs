@@ -23,8 +23,9 @@ struct Candidate {
 }
 
 impl Ledger {
-    /// Chooses transactions for a block at `height`: the highest fees first, each sender's in order, at most a quarter of
-    /// the block's places without fee, and at most `limit` in all.
+    /// Chooses transactions for a block at `height`: the highest fees first, each sender's in order, at most `limit` in all,
+    /// and without fee at most a quarter of the block's places and bytes. One without fee always finds a place, however
+    /// small blocks are.
     #[must_use]
     pub fn select(
         &self,
@@ -36,6 +37,8 @@ impl Ledger {
         let places = limit.min(parameters.max_block_transactions as usize);
         let mut free_places = (parameters.max_block_transactions as usize / 4).max(1);
         let mut bytes = parameters.max_block_bytes as usize;
+        let mut free_bytes = bytes / 4;
+        let mut is_first_free = true;
         let mut heads: BinaryHeap<Candidate> = self
             .by_sender
             .keys()
@@ -50,15 +53,20 @@ impl Ledger {
                 continue;
             };
             let is_free = head.fee == Amount::ZERO;
+            let free_fits = free_places > 0 && (is_first_free || transaction.size() <= free_bytes);
             if transaction.size() > bytes
-                || (is_free && free_places == 0)
+                || (is_free && !free_fits)
                 || check_transaction(transaction.transaction(), height, parameters).is_err()
                 || !pay(transaction, overlay)
             {
                 continue;
             }
             bytes -= transaction.size();
-            free_places -= usize::from(is_free);
+            if is_free {
+                free_places -= 1;
+                free_bytes = free_bytes.saturating_sub(transaction.size());
+                is_first_free = false;
+            }
             heads.extend(self.candidate(head.sender, head.sequence + 1));
             chosen.push(Arc::clone(transaction));
         }

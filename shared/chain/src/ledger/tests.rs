@@ -1,10 +1,14 @@
 //! What the ledger promises.
 
+mod bounds;
+
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::{
     accounts::{Accounts, Overlay},
     hash::{MessageDigest, NetworkId},
-    keys::{PrivateKey, Signature},
+    keys::{PrivateKey, PublicKey, Signature},
     testing::{ALICE_PEM, BOB_PEM, key},
     transaction::Transaction,
 };
@@ -20,19 +24,59 @@ fn amount(units: u64) -> Amount {
 }
 
 fn transaction(key: &PrivateKey, sequence: u64, units: u64, fee: u64) -> Arc<SignedTransaction> {
-    let transaction = Transaction {
-        sender: key.public().clone(),
+    signed(Transaction { amount: amount(units), fee: amount(fee), ..unsigned(key.public().clone(), sequence) })
+}
+
+/// A transfer of nothing without fee.
+fn unsigned(sender: PublicKey, sequence: u64) -> Transaction {
+    Transaction {
+        sender,
         recipient: Address::from_bytes([5; 32]),
-        amount: amount(units),
-        fee: amount(fee),
+        amount: Amount::ZERO,
+        fee: Amount::ZERO,
         sequence,
         created: now(),
         valid_until: 0,
         message_digest: MessageDigest::ZERO,
         message_length: 0,
-    };
+    }
+}
+
+fn signed(transaction: Transaction) -> Arc<SignedTransaction> {
     // The ledger is offered only what has been verified; it looks at no signature.
     Arc::new(SignedTransaction::new(transaction, Signature::from_bytes(vec![1; 256]), &NETWORK))
+}
+
+/// A key that nobody has: any odd number of 2048 bits will do for a modulus.
+fn stranger(number: u32) -> PublicKey {
+    let mut der = key(ALICE_PEM).public().der().to_vec();
+    der[100..104].copy_from_slice(&number.to_be_bytes());
+    PublicKey::from_der(&der).unwrap()
+}
+
+/// Every sum and every index, counted anew.
+#[track_caller]
+fn assert_in_step(ledger: &Ledger) {
+    let all: Vec<_> = ledger.iter().collect();
+    let mut incoming = BTreeMap::<Address, u128>::new();
+    for transaction in &all {
+        *incoming.entry(transaction.transaction().recipient).or_default() +=
+            u128::from(transaction.transaction().amount.units());
+    }
+    incoming.retain(|_, sum| *sum > 0);
+    assert_eq!(ledger.incoming.iter().map(|(address, sum)| (*address, *sum)).collect::<BTreeMap<_, _>>(), incoming);
+    let free: Vec<_> = all.iter().filter(|transaction| transaction.transaction().fee == Amount::ZERO).collect();
+    assert_eq!(ledger.free, free.len());
+    assert_eq!(ledger.free_bytes, free.iter().map(|transaction| transaction.size()).sum::<usize>());
+    assert_eq!(ledger.bytes, all.iter().map(|transaction| transaction.size()).sum::<usize>());
+    let lengths = [ledger.len(), ledger.by_leaf.len(), ledger.by_created.len(), ledger.after(None).count()];
+    assert_eq!(lengths, [all.len(); 4]);
+    assert_eq!(ledger.by_last_height.len(), all.iter().filter(|one| one.transaction().valid_until != 0).count());
+    let early: Vec<_> = ledger.by_sender.iter().map(|(sender, pending)| (pending.early(), *sender)).collect();
+    assert_eq!(ledger.early, early.iter().copied().filter(|(count, _)| *count > 0).collect());
+    assert_eq!(ledger.early_count, early.iter().map(|(count, _)| count).sum::<usize>());
+    let tails = ledger.by_sender.iter().map(|(sender, pending)| (pending.last().unwrap().transaction().fee, *sender));
+    assert_eq!(ledger.tails, tails.collect());
 }
 
 struct Fixture {
@@ -49,7 +93,11 @@ impl Fixture {
 
     fn add(&mut self, transaction: &Arc<SignedTransaction>) -> Result<Added, LedgerError> {
         let context = Context { parameters: &self.parameters, next_height: 10, now: now(), registered: true };
-        self.ledger.add(Arc::clone(transaction), &self.account, &context)
+        let added = self.ledger.add(Arc::clone(transaction), &self.account, &context);
+        if self.ledger.len() < 300 {
+            assert_in_step(&self.ledger);
+        }
+        added
     }
 }
 
@@ -111,23 +159,6 @@ fn higher_fees_are_mined_first() {
 }
 
 #[test]
-fn early_and_free_transactions_are_bounded() {
-    let mut fixture = Fixture::with_balance(1_000_000);
-    let alice = key(ALICE_PEM);
-    for sequence in 1..=MAX_EARLY_PER_SENDER as u64 {
-        fixture.add(&transaction(&alice, sequence, 0, 1)).unwrap();
-    }
-    let early = fixture.add(&transaction(&alice, 9999, 0, 1));
-    assert!(matches!(early, Err(LedgerError::TooEarly { expected: 0, found: 9999, .. })));
-    let mut fixture = Fixture::with_balance(0);
-    for sequence in 0..MAX_FREE_PER_SENDER as u64 {
-        fixture.add(&transaction(&alice, sequence, 0, 0)).unwrap();
-    }
-    let free = fixture.add(&transaction(&alice, MAX_FREE_PER_SENDER as u64, 0, 0));
-    assert!(matches!(free, Err(LedgerError::TooManyFree { .. })));
-}
-
-#[test]
 fn what_is_confirmed_or_no_longer_paid_leaves() {
     let mut fixture = Fixture::with_balance(100);
     let alice = key(ALICE_PEM);
@@ -136,9 +167,10 @@ fn what_is_confirmed_or_no_longer_paid_leaves() {
         fixture.add(one).unwrap();
     }
     let after = Account { balance: amount(45), next_sequence: 1 };
-    let gone = fixture.ledger.refresh(&alice.public().address(), &after);
-    let expected = [&all[0], &all[3]].map(Arc::clone);
-    assert_eq!(gone, expected, "what is used, and of what is not paid the last of the run first");
+    let removed = fixture.ledger.refresh(&alice.public().address(), &after);
+    let expected = [(0, Removal::Used), (3, Removal::Unpaid)]
+        .map(|(number, why): (usize, _)| Removed { transaction: Arc::clone(&all[number]), why });
+    assert_eq!(removed, expected, "what cannot be paid leaves from the end of the run");
     assert_eq!(fixture.ledger.iter().map(|one| one.id()).collect::<Vec<_>>(), [all[1].id(), all[2].id()]);
 }
 
@@ -173,7 +205,17 @@ fn times_and_expiry_are_checked() {
     assert!(matches!(old, Err(LedgerError::TooOld { .. })));
     let expired = fixture.add(&with(now(), 9));
     assert!(matches!(expired, Err(LedgerError::Rule(_))));
-    fixture.add(&with(now(), 10)).unwrap();
-    assert_eq!(fixture.ledger.expire(11, now()).len(), 1);
+    let last_chance = with(now(), 10);
+    fixture.add(&last_chance).unwrap();
+    assert!(!fixture.ledger.has_expired(10, now()) && fixture.ledger.has_expired(11, now()));
+    let removed = fixture.ledger.expire(11, now());
+    assert_eq!(removed, [Removed { transaction: last_chance, why: Removal::PastLastHeight }]);
+    let oldest = with(now().saturating_sub(MAX_AGE), 0);
+    fixture.add(&oldest).unwrap();
+    assert!(fixture.ledger.expire(11, now()).is_empty());
+    let later = now().saturating_add(Duration::from_millis(1));
+    assert!(is_expired(oldest.transaction(), 11, later) && fixture.ledger.has_expired(11, later));
+    assert_eq!(fixture.ledger.expire(11, later), [Removed { transaction: oldest, why: Removal::TooOld }]);
     assert!(fixture.ledger.is_empty());
+    assert_in_step(&fixture.ledger);
 }

@@ -1,5 +1,7 @@
 //! What a rule says when it is broken: a stable code, and both sides of the comparison.
 
+use std::fmt;
+
 use crate::{
     amount::Amount,
     hash::{BlockHash, MerkleRoot, TransactionId},
@@ -8,11 +10,31 @@ use crate::{
     time::Timestamp,
 };
 
+/// Both sides of the comparison that a rule makes, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sides {
+    /// What the rule demands.
+    pub expected: String,
+    /// What there was.
+    pub found: String,
+}
+
+impl Sides {
+    pub(crate) fn new(expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self { expected: expected.to_string(), found: found.to_string() }
+    }
+}
+
+impl fmt::Display for Sides {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, found {}", self.expected, self.found)
+    }
+}
+
 /// Why a transaction can stand in no block, or not in this one.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TransactionError {
     /// Amount and fee together pass the largest amount.
-    #[error("expected amount + fee of at most {}, found {amount} + {fee}", Amount::MAX)]
     CostTooLarge {
         /// The amount.
         amount: Amount,
@@ -20,7 +42,6 @@ pub enum TransactionError {
         fee: Amount,
     },
     /// The fee is below the network's minimum.
-    #[error("expected a fee of at least {minimum}, found {found}")]
     FeeTooLow {
         /// The network's minimum.
         minimum: Amount,
@@ -28,7 +49,6 @@ pub enum TransactionError {
         found: Amount,
     },
     /// The last height at which it is valid has passed.
-    #[error("expected a last valid height of 0 or at least {height}, found {valid_until}")]
     Expired {
         /// The height of the block.
         height: u32,
@@ -36,13 +56,11 @@ pub enum TransactionError {
         valid_until: u32,
     },
     /// Digest and length of the message contradict each other: zeros go with 0 only.
-    #[error("expected a message digest of zeros with a length of 0, and no other; found length {length}")]
     MessageContradiction {
         /// The signed length.
         length: u32,
     },
     /// The signed length of the message is above the network's limit.
-    #[error("expected a sealed message of at most {limit} bytes, found {found}")]
     MessageTooLong {
         /// The network's limit.
         limit: u32,
@@ -50,16 +68,17 @@ pub enum TransactionError {
         found: u32,
     },
     /// The message that came along is not the one that was signed.
-    #[error("the sealed message is not the one that the transaction commits to: {reason}")]
     WrongMessage {
-        /// What differs.
-        reason: &'static str,
+        /// Of which part.
+        what: &'static str,
+        /// What the transaction says of it.
+        expected: String,
+        /// What the message says.
+        found: String,
     },
     /// The signature does not hold.
-    #[error(transparent)]
     Signature(SignatureError),
     /// The sequence number is not the sender's next one.
-    #[error("expected sequence number {expected}, found {found}")]
     WrongSequence {
         /// The sender's next sequence number.
         expected: u64,
@@ -67,7 +86,6 @@ pub enum TransactionError {
         found: u64,
     },
     /// The sender has not enough.
-    #[error("expected a balance of at least {cost} (amount and fee), found {balance}")]
     InsufficientFunds {
         /// Amount and fee.
         cost: Amount,
@@ -94,11 +112,61 @@ impl TransactionError {
     }
 }
 
+impl TransactionError {
+    /// Both sides of the comparison.
+    #[must_use]
+    pub fn sides(&self) -> Sides {
+        match self {
+            Self::CostTooLarge { amount, fee } => Sides::new(
+                format_args!("amount + fee of at most {}", Amount::MAX),
+                u128::from(amount.units()) + u128::from(fee.units()),
+            ),
+            Self::FeeTooLow { minimum, found } => Sides::new(format_args!("a fee of at least {minimum}"), found),
+            Self::Expired { height, valid_until } => {
+                Sides::new(format_args!("a last valid height of 0 or at least {height}"), valid_until)
+            }
+            Self::MessageContradiction { length: 0 } => {
+                Sides::new("no message digest with a message length of 0", "a digest")
+            }
+            Self::MessageContradiction { length } => {
+                Sides::new(format_args!("a message digest with a message length of {length}"), "none")
+            }
+            Self::MessageTooLong { limit, found } => {
+                Sides::new(format_args!("a sealed message of at most {limit} bytes"), found)
+            }
+            Self::WrongMessage { what, expected, found } => {
+                Sides::new(format_args!("a sealed message with {what} {expected}, as the transaction says"), found)
+            }
+            Self::Signature(SignatureError::WrongLength { expected, found }) => {
+                Sides::new(format_args!("a signature of {expected} bytes, as the sender's key has"), found)
+            }
+            Self::Signature(SignatureError::NotBelowModulus) => {
+                Sides::new("a signature that is, as a number, below the modulus of the sender's key", "one that is not")
+            }
+            Self::Signature(SignatureError::DoesNotVerify) => Sides::new(
+                "a signature of the sender's key over these bytes (RSASSA-PSS, SHA-256, salt of 32 bytes)",
+                "one that is not",
+            ),
+            Self::WrongSequence { expected, found } => Sides::new(format_args!("sequence number {expected}"), found),
+            Self::InsufficientFunds { cost, balance } => {
+                Sides::new(format_args!("a balance of at least {cost} (amount and fee)"), balance)
+            }
+        }
+    }
+}
+
+impl fmt::Display for TransactionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.sides().fmt(f)
+    }
+}
+
+impl std::error::Error for TransactionError {}
+
 /// Why a block is not valid, or not yet.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BlockError {
     /// Another version of blocks.
-    #[error("expected block version {expected}, found {found}")]
     UnknownVersion {
         /// The version this code knows.
         expected: u32,
@@ -106,7 +174,6 @@ pub enum BlockError {
         found: u32,
     },
     /// It does not name the parent it was checked against.
-    #[error("expected previous block {expected}, found {found}")]
     WrongPrevious {
         /// The parent's hash.
         expected: BlockHash,
@@ -114,7 +181,6 @@ pub enum BlockError {
         found: BlockHash,
     },
     /// Its height is not one above its parent's.
-    #[error("expected height {expected}, found {found}")]
     WrongHeight {
         /// One above the parent.
         expected: u32,
@@ -122,7 +188,6 @@ pub enum BlockError {
         found: u32,
     },
     /// Its time is not above the median of the last eleven blocks.
-    #[error("expected a time above {median}, the median of the last 11 blocks, found {found}")]
     TimeTooOld {
         /// The median.
         median: Timestamp,
@@ -130,7 +195,6 @@ pub enum BlockError {
         found: Timestamp,
     },
     /// Its time is too far ahead of now. Not invalid: it may become good.
-    #[error("expected a time of at most {latest}, two minutes ahead of now, found {found}")]
     TimeTooNew {
         /// The latest time accepted now.
         latest: Timestamp,
@@ -138,7 +202,6 @@ pub enum BlockError {
         found: Timestamp,
     },
     /// Its target is not the one that follows from its parent and its time.
-    #[error("expected target {expected}, found {found}")]
     WrongTarget {
         /// What follows.
         expected: CompactTarget,
@@ -146,7 +209,6 @@ pub enum BlockError {
         found: CompactTarget,
     },
     /// Its hash is above its target.
-    #[error("expected a hash of at most {target}, found {hash}")]
     NotEnoughWork {
         /// The target, in hex.
         target: String,
@@ -154,7 +216,6 @@ pub enum BlockError {
         hash: BlockHash,
     },
     /// Too many transactions.
-    #[error("expected at most {limit} transactions, found {found}")]
     TooManyTransactions {
         /// The network's limit.
         limit: u32,
@@ -162,7 +223,6 @@ pub enum BlockError {
         found: usize,
     },
     /// Too many bytes.
-    #[error("expected a block of at most {limit} bytes, found {found}")]
     TooLarge {
         /// The network's limit.
         limit: u32,
@@ -170,7 +230,6 @@ pub enum BlockError {
         found: usize,
     },
     /// The transactions are not the ones that the header commits to. The header's block may still be good.
-    #[error("expected Merkle root {expected}, found {found} over the transactions that came with it")]
     WrongMerkleRoot {
         /// The header's.
         expected: MerkleRoot,
@@ -178,7 +237,6 @@ pub enum BlockError {
         found: MerkleRoot,
     },
     /// A transaction stands in it twice.
-    #[error("expected every transaction once, found {id} again at position {position}")]
     DuplicateTransaction {
         /// The transaction.
         id: TransactionId,
@@ -186,7 +244,6 @@ pub enum BlockError {
         position: usize,
     },
     /// A transaction breaks a rule.
-    #[error("transaction {position}: {error}")]
     Transaction {
         /// Where it stands, the first transaction behind the reward being 0.
         position: usize,
@@ -194,7 +251,6 @@ pub enum BlockError {
         error: TransactionError,
     },
     /// The reward is not exactly subsidy and fees.
-    #[error("expected a reward of {expected} (subsidy and fees), found {found}")]
     WrongReward {
         /// Subsidy and fees.
         expected: Amount,
@@ -202,11 +258,55 @@ pub enum BlockError {
         found: Amount,
     },
     /// Adding up passes the largest amount.
-    #[error("expected sums of at most {}, found more", Amount::MAX)]
     Overflow,
 }
 
+impl fmt::Display for BlockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Transaction { position, .. } = self {
+            write!(f, "transaction {position}: ")?;
+        }
+        self.sides().fmt(f)
+    }
+}
+
+impl std::error::Error for BlockError {}
+
 impl BlockError {
+    /// Both sides of the comparison.
+    #[must_use]
+    pub fn sides(&self) -> Sides {
+        match self {
+            Self::UnknownVersion { expected, found } => Sides::new(format_args!("block version {expected}"), found),
+            Self::WrongPrevious { expected, found } => Sides::new(format_args!("previous block {expected}"), found),
+            Self::WrongHeight { expected, found } => Sides::new(format_args!("height {expected}"), found),
+            Self::TimeTooOld { median, found } => {
+                Sides::new(format_args!("a time above {median}, the median of the last 11 blocks"), found)
+            }
+            Self::TimeTooNew { latest, found } => {
+                Sides::new(format_args!("a time of at most {latest}, two minutes ahead of now"), found)
+            }
+            Self::WrongTarget { expected, found } => Sides::new(format_args!("target {expected}"), found),
+            Self::NotEnoughWork { target, hash } => Sides::new(format_args!("a hash of at most {target}"), hash),
+            Self::TooManyTransactions { limit, found } => {
+                Sides::new(format_args!("at most {limit} transactions"), found)
+            }
+            Self::TooLarge { limit, found } => Sides::new(format_args!("a block of at most {limit} bytes"), found),
+            Self::WrongMerkleRoot { expected, found } => Sides::new(
+                format_args!("Merkle root {expected}"),
+                format_args!("{found} over the transactions that came with it"),
+            ),
+            Self::DuplicateTransaction { id, position } => {
+                Sides::new("every transaction once", format_args!("{id} again at position {position}"))
+            }
+            Self::Transaction { error, .. } => error.sides(),
+            Self::WrongReward { expected, found } => {
+                Sides::new(format_args!("a reward of {expected} (subsidy and fees)"), found)
+            }
+            Self::Overflow => Sides::new(format_args!("sums of at most {}", Amount::MAX), "more"),
+        }
+    }
+
     /// A name for this error that never changes.
     #[must_use]
     pub const fn code(&self) -> &'static str {

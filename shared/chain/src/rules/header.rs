@@ -96,7 +96,11 @@ fn time_is_above_median(header: &Header, parent: &Parent) -> Result<(), BlockErr
     }
 }
 
-fn time_is_not_ahead(header: &Header, now: Timestamp) -> Result<(), BlockError> {
+/// Checks that a header is not too far ahead of now: the one rule that a block keeps by waiting.
+///
+/// # Errors
+/// [`BlockError::TimeTooNew`].
+pub fn time_is_not_ahead(header: &Header, now: Timestamp) -> Result<(), BlockError> {
     let latest = now.saturating_add(MAX_TIME_AHEAD);
     if header.time <= latest { Ok(()) } else { Err(BlockError::TimeTooNew { latest, found: header.time }) }
 }

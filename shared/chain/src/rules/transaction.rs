@@ -1,6 +1,9 @@
 //! Rules that a transaction must keep whatever the accounts are.
 
+use std::fmt;
+
 use crate::{
+    encoding::sha256,
     hash::MessageDigest,
     message::SealedMessage,
     parameters::Parameters,
@@ -75,15 +78,55 @@ pub fn check_message(
     message: &SealedMessage,
     rules: &Rules,
 ) -> Result<(), TransactionError> {
-    let transaction = transaction.transaction();
+    let content = transaction.transaction();
+    message_is_announced(content, message, rules)?;
+    message_is_bound_here(content, message, rules)?;
+    message_has_the_signed_digest(content, message, rules)
+}
+
+fn message_is_announced(
+    transaction: &Transaction,
+    message: &SealedMessage,
+    rules: &Rules,
+) -> Result<(), TransactionError> {
     if transaction.message_length == 0 {
-        return Err(TransactionError::WrongMessage { reason: "the transaction commits to none" });
+        let (_, found) = message.digest(&rules.network);
+        Err(wrong_message("length", &0, &found))
+    } else {
+        Ok(())
     }
-    if message.aad != transaction.binding(rules.network).bytes() {
-        return Err(TransactionError::WrongMessage { reason: "it is bound to another transaction (aad)" });
+}
+
+fn message_is_bound_here(
+    transaction: &Transaction,
+    message: &SealedMessage,
+    rules: &Rules,
+) -> Result<(), TransactionError> {
+    let expected = transaction.binding(rules.network).bytes();
+    if message.aad == expected {
+        Ok(())
+    } else {
+        // The whole of it says nothing to a person; its hash is enough to compare.
+        let short = |bytes: &[u8]| MessageDigest::from_bytes(sha256(bytes));
+        Err(wrong_message("aad (its SHA-256)", &short(&expected), &short(&message.aad)))
     }
-    if message.digest(&rules.network) != (transaction.message_digest, transaction.message_length) {
-        return Err(TransactionError::WrongMessage { reason: "its digest or length is another" });
+}
+
+fn message_has_the_signed_digest(
+    transaction: &Transaction,
+    message: &SealedMessage,
+    rules: &Rules,
+) -> Result<(), TransactionError> {
+    let (digest, length) = message.digest(&rules.network);
+    if digest != transaction.message_digest {
+        Err(wrong_message("digest", &transaction.message_digest, &digest))
+    } else if length != transaction.message_length {
+        Err(wrong_message("length", &transaction.message_length, &length))
+    } else {
+        Ok(())
     }
-    Ok(())
+}
+
+fn wrong_message(what: &'static str, expected: &dyn fmt::Display, found: &dyn fmt::Display) -> TransactionError {
+    TransactionError::WrongMessage { what, expected: expected.to_string(), found: found.to_string() }
 }
