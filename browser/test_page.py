@@ -242,7 +242,7 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways(browser, network, scheme
     sees_text(browser, "#people", "bob")
     assert overflow(browser) == 0
     assert browser.execute_script("return getComputedStyle(document.body).backgroundColor") == GROUND[scheme]
-    browser.execute_script("window.scrollTo(0, 0)")
+    browser.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
     picture(browser, f"phone-{scheme}")
 
 
@@ -300,5 +300,5 @@ def test_a_newcomer_is_told_what_to_do_next(browser, own_network):
     for scheme in ("light", "dark"):
         colours(browser, scheme)
         screen(browser, 1180, 1120)
-        browser.execute_script("window.scrollTo(0, 0)")
+        browser.execute_script("window.scrollTo({top: 0, behavior: 'instant'})")
         picture(browser, f"peer-{scheme}")
