@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 use raclette_chain::{address::Address, keys::KeySize, parameters::is_valid_name};
-use raclette_service::config::{AccessArgs, LimitArgs, ListenArgs, LogArgs};
+use raclette_service::config::{AccessArgs, LimitArgs, ListenArgs, LogArgs, host_name};
 
 /// The ports that a peer started by hand tries, in order.
 pub const USUAL_PORTS: std::ops::RangeInclusive<u16> = 7704..=7799;
@@ -36,7 +36,8 @@ impl From<KeyBits> for KeySize {
 /// How a peer is started.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
-    /// The name that others send to: 1 to 32 characters from a-z, 0-9 and "-". It belongs to the first key that takes it
+    /// The name that others send to: 1 to 32 characters from a-z, 0-9 and "-". It belongs to the first key that takes it.
+    /// "@hostname" stands for this machine's host name
     #[arg(long, env = "RACLETTE_NAME", value_name = "NAME", value_parser = name)]
     pub name: String,
 
@@ -110,8 +111,9 @@ impl Config {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    if is_valid_name(text) {
-        Ok(text.to_owned())
+    let name = host_name::resolve(text);
+    if is_valid_name(&name) {
+        Ok(name)
     } else {
         Err(String::from("a name has 1 to 32 characters from a-z, 0-9 and \"-\", and does not begin with \"-\""))
     }

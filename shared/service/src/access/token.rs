@@ -7,7 +7,8 @@ use subtle::ConstantTimeEq;
 
 use crate::data_dir::{SecretFileError, create_secret, read_secret};
 
-/// A bearer token (RFC 6750): 32 random bytes in hex, or what the owner chose.
+/// A bearer token (RFC 6750): 32 random bytes in hex, or what the owner chose. One that begins with `demo-` may be short:
+/// it says itself that it protects nothing.
 ///
 /// It compares in constant time and never shows itself in `Debug`.
 #[derive(Clone)]
@@ -39,6 +40,8 @@ impl Token {
     pub const SHORTEST: usize = 16;
     /// The greatest number of characters in a token.
     pub const LONGEST: usize = 256;
+    /// How a token begins that everybody may know.
+    const DEMO: &str = "demo-";
 
     /// A fresh token: 32 bytes of the thread's cryptographic generator, as 64 hex digits.
     #[must_use]
@@ -68,6 +71,12 @@ impl Token {
         self.0.as_bytes().ct_eq(presented).into()
     }
 
+    /// Whether it is one that everybody may know, for demonstrations.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.0.starts_with(Self::DEMO)
+    }
+
     /// The token itself, for the `Authorization` header of a caller.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -80,7 +89,8 @@ impl FromStr for Token {
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
         let characters = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte));
-        if !characters || !(Self::SHORTEST..=Self::LONGEST).contains(&text.len()) {
+        let shortest = if text.starts_with(Self::DEMO) { Self::DEMO.len() + 1 } else { Self::SHORTEST };
+        if !characters || !(shortest..=Self::LONGEST).contains(&text.len()) {
             return Err(TokenError::Unfit { length: text.len(), characters });
         }
         Ok(Self(text.to_owned()))
@@ -136,9 +146,11 @@ mod tests {
 
     #[test]
     fn unfit_tokens_are_refused_and_debug_is_redacted() {
-        for unfit in ["", "short", "has a space in the middle", "umlauts-äöü-äöü-äöü"] {
+        for unfit in ["", "short", "has a space in the middle", "umlauts-äöü-äöü-äöü", "demo-", "demo", "demo- x"]
+        {
             assert!(unfit.parse::<Token>().is_err(), "{unfit}");
         }
+        assert!("demo-alice".parse::<Token>().unwrap().is_demo());
         let token = Token::generate();
         assert!(!format!("{token:?}").contains(token.reveal()));
     }

@@ -20,8 +20,8 @@ pub struct AccessArgs {
     #[arg(long, env = "RACLETTE_TOKEN_FILE", value_name = "FILE", conflicts_with = "token")]
     pub token_file: Option<PathBuf>,
 
-    /// The owner's token itself, 16 characters or more. Prefer the environment variable: a command line can be read by
-    /// everybody on this machine
+    /// The owner's token itself, 16 characters or more (fewer if it begins with "demo-"). Prefer the environment variable:
+    /// a command line can be read by everybody on this machine
     #[arg(long, env = "RACLETTE_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub token: Option<Token>,
 
@@ -50,6 +50,12 @@ impl AccessArgs {
     /// The token's file cannot be read or made, is open to others, or holds no fit token.
     pub fn owner_gate(&self, data: &DataDir) -> Result<OwnerGate, TokenError> {
         if let Some(token) = &self.token {
+            if token.is_demo() {
+                tracing::warn!(
+                    "the owner's token is one for demonstrations, which anybody can guess; before others can reach this \
+                     service, choose one with RACLETTE_TOKEN, or leave it out and one is made"
+                );
+            }
             let mend =
                 "send the header \"Authorization: Bearer TOKEN\" with the token that the service was started with";
             return Ok(OwnerGate::new(token.clone(), mend));

@@ -10,6 +10,7 @@ use std::{
 use clap::Args;
 use tokio::net::TcpListener;
 
+use super::host_name;
 use crate::client::{AddressError, Host};
 
 /// Where to listen, how others reach it, and where the files are.
@@ -26,7 +27,7 @@ pub struct ListenArgs {
     pub port: Option<u16>,
 
     /// The IP address or host name by which others reach this service; they are told it, and it is accepted as a Host
-    /// header [default: the address of --listen]
+    /// header. "@hostname" stands for this machine's host name [default: the address of --listen]
     #[arg(long, env = "RACLETTE_ADVERTISE", value_name = "HOST", value_parser = host)]
     pub advertise: Option<String>,
 
@@ -106,7 +107,7 @@ impl ListenArgs {
 
 /// A host in its usual spelling, without a port.
 fn host(text: &str) -> Result<String, AddressError> {
-    Host::parse(text).map(|host| host.to_string())
+    Host::parse(&host_name::resolve(text)).map(|host| host.to_string())
 }
 
 #[cfg(test)]
@@ -147,6 +148,7 @@ mod tests {
         let parse = |host: &'static str| Cli::try_parse_from(["test", "--advertise", host]);
         assert_eq!(parse("[FD00::1]").unwrap().listen.advertise.as_deref(), Some("fd00::1"));
         assert_eq!(parse("Alice").unwrap().listen.advertise.as_deref(), Some("alice"));
+        assert_ne!(parse("@hostname").unwrap().listen.advertise.unwrap(), "@hostname");
         for wrong in ["http://alice", "alice:7701", "127.1", ""] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -3,6 +3,7 @@
 //! A service flattens the groups that it needs into its own `clap` struct.
 
 mod access;
+pub mod host_name;
 mod limits;
 mod listen;
 mod log;
