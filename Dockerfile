@@ -4,12 +4,13 @@
 #   cargo build --release && docker build --target ready .   takes the program that is built already
 #
 # The two base images can be replaced, for example by a mirror's: --build-arg BUILD_IMAGE=... --build-arg RUNTIME_IMAGE=...
+# The runtime image needs the C library of the build image (or a newer one) and libgcc, and nothing else, no shell either.
 ARG BUILD_IMAGE=rust:1.95-bookworm
-ARG RUNTIME_IMAGE=debian:bookworm-slim
+ARG RUNTIME_IMAGE=gcr.io/distroless/cc-debian12
 
 # What every image has: an unprivileged user, a place for the data, a health check.
 FROM ${RUNTIME_IMAGE} AS base
-RUN install -d -o 10001 -g 10001 -m 0700 /data
+COPY --chown=10001:10001 deploy/image/ /
 USER 10001:10001
 VOLUME /data
 # Inside a container one has to listen on every address; Docker decides who reaches it.
