@@ -23,6 +23,7 @@ mod membership;
 mod mining;
 mod page;
 mod queue;
+mod quickstart;
 mod race;
 mod read;
 mod status;
@@ -202,6 +203,8 @@ fn always() -> OpenApiRouter<App> {
         .routes(routes!(status::get_status))
         .routes(routes!(status::answer_challenge))
         .routes(routes!(events::read_events))
+        .routes(routes!(quickstart::get_quickstart))
+        .routes(routes!(quickstart::get_postman_collection))
         .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
 }
 

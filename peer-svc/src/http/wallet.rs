@@ -12,7 +12,7 @@ use raclette_api::{
 use raclette_chain::transaction::SignedTransaction;
 use raclette_service::{
     extract::{Json, PreferWait},
-    problem::{Code, CommonProblems, Problem},
+    problem::{Code, CommonProblems, Problem, ProblemDetails},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -49,6 +49,8 @@ pub(super) async fn get_wallet(State(app): State<App>) -> Result<Json<Wallet>, P
         ("Location" = String, description = "Where to see what becomes of it"),
         ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
     )),
+    (status = 404, description = "Nobody by that name or address is known", body = ProblemDetails,
+        content_type = "application/problem+json"),
     CommonProblems,
     StateProblems,
 ))]

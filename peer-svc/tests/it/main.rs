@@ -21,6 +21,7 @@ mod peer;
 mod policy;
 mod process;
 mod queue;
+mod quickstart;
 mod sending;
 mod signatures;
 mod starting;
