@@ -105,7 +105,7 @@ fn a_full_ledger_takes_what_pays_more_and_lets_the_cheapest_and_last_go() {
     let Added::Accepted { evicted, .. } = fixture.add(&by(&senders[0], MAX_PER_SENDER as u64 - 1, 50)).unwrap() else {
         panic!("it is new");
     };
-    assert_eq!(evicted[0].sender(), senders[1].address(), "3 is the lowest fee but for the sender's own");
+    assert_eq!(evicted[0].transaction().fee, amount(3), "the lowest fee but for the sender's own");
     assert_eq!(fixture.ledger.len(), MAX_TRANSACTIONS);
     assert_in_step(&fixture.ledger);
 }
@@ -116,33 +116,17 @@ fn a_ledger_full_of_bytes_lets_nobody_go_for_one_that_does_not_come_in() {
     let senders: Vec<_> = (0..4).map(stranger).collect();
     let cheap = by(&senders[3], 0, 1);
     fixture.add(&cheap).unwrap();
-    let mut evicted = Vec::new();
-    'filling: for sender in &senders[..2] {
-        for sequence in 0..MAX_PER_SENDER as u64 {
-            match fixture.add(&large(sender, sequence, 9)).unwrap() {
-                Added::Accepted { evicted: some, .. } if some.is_empty() => {}
-                Added::Accepted { evicted: some, .. } => {
-                    evicted = some;
-                    break 'filling;
-                }
-                Added::Known => panic!("it is new"),
-            }
-        }
-    }
-    assert_eq!(evicted, [Arc::clone(&cheap)], "bytes are bounded as well");
+    let all_large =
+        senders[..2].iter().flat_map(|sender| (0..MAX_PER_SENDER as u64).map(|sequence| large(sender, sequence, 9)));
+    let refused = all_large.map(|one| fixture.add(&one)).find_map(Result::err).expect("bytes are bounded as well");
+    assert_eq!(refused, LedgerError::Full { lowest: amount(1), found: amount(9) });
     assert!(fixture.ledger.len() < MAX_TRANSACTIONS / 4 && fixture.ledger.bytes() <= MAX_BYTES);
-    assert!(MAX_BYTES - fixture.ledger.bytes() < large(&senders[0], 0, 9).size());
-    // Half of the room of a large one is filled with cheap ones: even all of them leaving would not be enough for it.
-    let last = fixture.ledger.of(&senders[0].address()).last().unwrap().id();
-    let last = fixture.ledger.remove(&last).unwrap();
-    let half = Transaction { message_length: MAX_SEALED_LENGTH / 2, ..last.transaction().clone() };
-    fixture.add(&signed(half)).unwrap();
-    let cheap = (0..).take_while(|sequence| fixture.add(&by(&senders[3], *sequence, 1)).is_ok()).count();
-    assert!((2..10).contains(&cheap), "{cheap}");
-    let before = (*fixture.ledger.digest(), fixture.ledger.bytes());
-    let refused = fixture.add(&large(&senders[2], 0, 5)).unwrap_err();
-    assert!(matches!(refused, LedgerError::Full { .. }), "{refused}");
-    assert_eq!((*fixture.ledger.digest(), fixture.ledger.bytes()), before);
+    // The cheap one leaving would not have been enough.
+    assert!(fixture.ledger.get(&cheap.id()).is_some(), "it is still there");
+    assert_in_step(&fixture.ledger);
+    let Added::Accepted { evicted, .. } = fixture.add(&large(&senders[2], 0, 10)).unwrap() else { panic!("it is new") };
+    assert_eq!((evicted.len(), &evicted[0]), (2, &cheap), "the cheapest first, and as many as it takes");
+    assert!(fixture.ledger.bytes() <= MAX_BYTES);
     assert_in_step(&fixture.ledger);
 }
 
