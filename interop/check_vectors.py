@@ -244,9 +244,9 @@ def check_membership():
         signed = p.MEMBERSHIP_BYTES[name](message)
         same(f"{name}: signed bytes", signed.hex(), vector["signed_bytes"])
         same(f"{name}: signature", p.verify(der, p.unbase64(message["signature"]), signed), True)
-        for change in message.get("changes", []):
-            if "registration" in change:
-                inner = change["registration"]
+        for holder in (*message.get("changes", []), message):
+            if "registration" in holder:
+                inner = holder["registration"]
                 key, signature = p.der_from_pem(inner["public_key"]), p.unbase64(inner["signature"])
                 same(f"{name}: registration", p.verify(key, signature, p.registration_bytes(inner)), True)
 

@@ -419,6 +419,20 @@ def notice_bytes(message):
     return preimage("raclette/notice/1", network, u64(message["issued"]), u32(len(changes)), *changes)
 
 
+def probe_bytes(message):
+    registration = message["registration"]
+    fields = (
+        address_bytes(message["helper"]),
+        sha256(der_from_pem(registration["public_key"])),
+        u64(registration["epoch"]),
+        var(unbase64(registration["signature"])),
+        unhex(message["nonce"], 32),
+        u32(message["timeout_ms"]),
+        u64(message["time"]),
+    )
+    return preimage("raclette/probe/1", unhex(message["network_id"], 32), *fields)
+
+
 def mining_complete_bytes(message):
     network = unhex(message["network_id"], 32)
     fields = (header_bytes(message["header"]), address_bytes(message["miner"]), u64(message["time"]))
@@ -432,4 +446,5 @@ MEMBERSHIP_BYTES = {
     "leave": leave_bytes,
     "notice": notice_bytes,
     "mining_complete": mining_complete_bytes,
+    "probe": probe_bytes,
 }

@@ -50,7 +50,11 @@ use utoipa_axum::{
 };
 
 use self::bans::Bans;
-use crate::{miner::Miner, node::Node, status::Status};
+use crate::{
+    miner::Miner,
+    node::{Node, Probes},
+    status::Status,
+};
 
 /// The largest `POST /tx`: 500 transactions of 16 KiB.
 const TRANSACTIONS_LIMIT: usize = 8 << 20;
@@ -70,6 +74,8 @@ pub struct Parts {
     pub status: Arc<Status>,
     /// The view of the queue, and its bell.
     pub queue: QueueHandle,
+    /// Looks for members on the tracker's behalf.
+    pub probes: Probes,
     /// The gate before the owner's routes.
     pub gate: OwnerGate,
     /// How the owner calls this peer, for the commands that problems name.
@@ -206,6 +212,7 @@ fn always() -> OpenApiRouter<App> {
         .routes(routes!(quickstart::get_quickstart))
         .routes(routes!(quickstart::get_postman_collection))
         .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
+        .routes(routes!(membership::probe))
 }
 
 /// What everybody calls, but for whoever is cut off.

@@ -6,7 +6,7 @@ use raclette_api::{
     FROM_HEADER, JOIN_TOKEN_HEADER,
     block::{BlockAnswer, BlockMessage},
     chain::StatusMessage,
-    membership::{Leave, PeerPage, RegisterResponse, Registration},
+    membership::{ChallengeAnswer, Leave, PeerPage, PeerRecord, RegisterResponse, Registration},
     message::SealedMessageJson,
     mining::{MiningComplete, MiningCompleteAnswer},
     network::{GenesisAccepted, GenesisReport, NetworkInfo},
@@ -99,13 +99,37 @@ impl Net {
         Ok(())
     }
 
-    /// Reads a page of the tracker's list.
+    /// Reads what the tracker's list says of the member with this name, if there is one.
     ///
     /// # Errors
     /// When the tracker does not answer as it should.
-    pub async fn tracker_peers(&self, cursor: Option<&str>) -> Result<PeerPage, SendError> {
-        let path = cursor.map_or_else(|| String::from("/peers"), |cursor| format!("/peers?cursor={cursor}"));
+    pub async fn tracker_record(&self, name: &str) -> Result<Option<PeerRecord>, SendError> {
+        let path = format!("/peers?name={name}");
+        let page: PeerPage = self.client.get_json(&self.tracker, &path, &self.options(Some(SHORT))).await?.body;
+        Ok(page.peers.into_iter().next())
+    }
+
+    /// Reads what changed in the tracker's list after a version, up to `limit` members.
+    ///
+    /// # Errors
+    /// When the tracker does not answer as it should.
+    pub async fn tracker_changes(&self, since: u64, limit: usize) -> Result<PeerPage, SendError> {
+        let path = format!("/peers?since={since}&limit={limit}");
         Ok(self.client.get_json(&self.tracker, &path, &self.options(Some(SHORT))).await?.body)
+    }
+
+    /// Has a peer sign a nonce, within this time.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub async fn challenge(
+        &self,
+        peer: &Neighbour,
+        nonce: &[u8; 32],
+        timeout: Duration,
+    ) -> Result<ChallengeAnswer, SendError> {
+        let path = format!("/challenge?nonce={}", raclette_api::encoding::to_hex(nonce));
+        Ok(self.client.get_json(&peer.callee(), &path, &self.options(Some(timeout))).await?.body)
     }
 
     /// Asks a peer how it is.

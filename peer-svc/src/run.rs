@@ -39,7 +39,7 @@ use crate::{
     http::{self, App, Curl, Parts},
     miner::Miner,
     net::Net,
-    node::{Identity, Members, Node, State, writer},
+    node::{Identity, Members, Node, Probes, State, writer},
     status::Status,
     store::{self, StoreError, meta},
     tasks::{self, later::Later, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync, wallet::Wallet},
@@ -157,6 +157,8 @@ pub async fn run_and_tell(
         (host.clone(), listening.port()),
         config.tracker_interval,
     ));
+    let (probes, orders) = Probes::new(owner);
+    running.spawn("probe", tasks::probe::run(orders, net.clone(), running.stopping()));
     // Whoever waits for an outcome is answered before the server's deadline for its last requests.
     let waiting = CancellationToken::new();
     let app = App::from(Parts {
@@ -164,6 +166,7 @@ pub async fn run_and_tell(
         miner,
         status: Arc::clone(&status),
         queue: queue.clone(),
+        probes,
         gate,
         curl: Curl { url: base_url(&host, listening.port()), token: config.access.curl_option(&directory) },
         stopping: waiting.clone(),

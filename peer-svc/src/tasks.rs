@@ -1,6 +1,7 @@
 //! What a peer does by itself.
 //!
 //! - [`membership`]: registers with the tracker, and keeps in touch with it.
+//! - [`probe`]: looks for other members on the tracker's behalf.
 //! - [`relay`]: brings new transactions and blocks to the other members.
 //! - [`queue`]: keeps trying what could not be delivered.
 //! - [`sync`]: compares chain and ledger with others, and fetches what is missing.
@@ -11,6 +12,7 @@
 pub mod later;
 pub mod mail;
 pub mod membership;
+pub mod probe;
 pub mod queue;
 pub mod relay;
 pub mod sync;

@@ -7,7 +7,8 @@
 //! - [`node`]: what the tracker can do; a task of its own makes all changes.
 //! - [`store`]: the SQLite file.
 //! - [`net`]: requests to members.
-//! - `tasks`: what runs in the background: calling newcomers back, rounds of probes, announcements, the queue.
+//! - `tasks`: what runs in the background: calling newcomers back, rounds of probes, announcements, surveys, the
+//!   queue.
 //!
 //! Arrows: `http` to `node`; `tasks` to `node`, `net` and `store`; `node` to `store`. `node` never calls anybody: it makes
 //! changes and rings bells, and tasks listen.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use raclette_api::{
     FROM_HEADER,
-    membership::ChallengeAnswer,
-    notice::{Notice, NoticeAck},
+    chain::StatusMessage,
+    membership::{ChallengeAnswer, ProbeAnswer, ProbeRequest},
+    notice::NoticeAck,
 };
 use raclette_chain::address::Address;
 use raclette_service::{
@@ -18,6 +19,8 @@ use serde::Deserialize;
 const CHALLENGE: Duration = Duration::from_secs(3);
 /// How long the first, direct attempt of a notice may take; the queue is more patient.
 const NOTICE: Duration = Duration::from_secs(2);
+/// How long a peer may take to say how it is.
+const STATUS: Duration = Duration::from_secs(2);
 /// More than this no answer needs, in bytes.
 const LARGEST_ANSWER: usize = 64 * 1024;
 
@@ -71,12 +74,33 @@ impl Net {
         Ok(self.client.get_json(&peer.callee(), "/status", &self.within(timeout)).await?.body)
     }
 
-    /// Tells a peer who came and who went.
+    /// Asks a peer how it is.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub async fn status(&self, peer: &Destination) -> Result<StatusMessage, SendError> {
+        Ok(self.client.get_json(&peer.callee(), "/status", &self.within(STATUS)).await?.body)
+    }
+
+    /// Has a peer look whether another one lives.
+    ///
+    /// # Errors
+    /// When it does not answer as it should.
+    pub async fn ask(
+        &self,
+        helper: &Destination,
+        request: &ProbeRequest,
+        timeout: Duration,
+    ) -> Result<ProbeAnswer, SendError> {
+        Ok(self.client.post_json(&helper.callee(), "/probe", request, &self.within(timeout)).await?.body)
+    }
+
+    /// Tells a peer who came and who went: a signed notice, as JSON.
     ///
     /// # Errors
     /// When it does not take the notice.
-    pub async fn notify(&self, peer: &Destination, notice: &Notice) -> Result<NoticeAck, SendError> {
-        Ok(self.client.post_json(&peer.callee(), "/peers", notice, &self.within(NOTICE)).await?.body)
+    pub async fn notify(&self, peer: &Destination, notice: Vec<u8>) -> Result<NoticeAck, SendError> {
+        Ok(self.client.post_bytes(&peer.callee(), "/peers", notice.into(), &self.within(NOTICE)).await?.body)
     }
 
     fn within(&self, timeout: Duration) -> CallOptions {

@@ -79,7 +79,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let net = Net::new(client, &identity.address());
     let settings = Settings {
         parameters,
-        register: RegisterSettings { failed_rounds: config.membership.failed_rounds, ..RegisterSettings::default() },
+        register: RegisterSettings { failed_rounds: config.membership.failed_rounds },
         genesis_lease: config.membership.genesis_lease,
         join_token: config.membership.join_token.clone(),
     };

@@ -12,5 +12,6 @@ mod step_7_history;
 
 mod api;
 mod forks;
+mod membership;
 mod program;
 mod restart;

@@ -26,6 +26,9 @@ impl From<NodeError> for Problem {
         match error {
             NodeError::NotReady { .. } => Self::new(Code::NotReady, detail).retry_after(SOON),
             NodeError::ShuttingDown => Self::new(Code::ShuttingDown, detail).retry_after(SOON),
+            NodeError::ProbeRefused { .. } => {
+                Self::new(Code::Conflict, detail).mend("set the clocks of both machines, for instance with NTP")
+            }
             NodeError::StorageFull => Self::new(Code::StorageFull, detail)
                 .mend("free some space on the disk that holds the peer's data directory, then try again"),
             NodeError::Storage(cause) => Self::internal(cause),

@@ -1,23 +1,23 @@
-//! The list of members, and the tracker's news about them.
+//! The list of members, the tracker's news about them, and looking for one on its behalf.
 
 use axum::extract::State;
 use raclette_api::{
     ApiError, encoding,
-    membership::{PeerPage, PeerState},
+    membership::{PeerPage, PeerState, ProbeAnswer, ProbeRequest},
     notice::{Notice, NoticeAck},
 };
-use raclette_chain::{hash::NetworkId, keys::PublicKey};
+use raclette_chain::{keys::PublicKey, time::Timestamp};
 use raclette_service::{
     answer::Paged,
+    clock::now_ms,
     extract::{Json, Query},
-    membership::News,
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{App, answers::SignedProblems, elsewhere, read};
-use crate::node::NodeError;
+use crate::node::{NodeError, verified_news};
 
 /// Which members, and which part of the list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -52,7 +52,8 @@ pub(super) async fn list_peers(
     let mut peers = members.page(after.map_err(Problem::parameter)?, query.state, limit + 1);
     let more = read::cut(&mut peers, limit);
     let next_cursor = peers.last().filter(|_| more).map(|last| last.name.clone());
-    let page = PeerPage { peers, membership_version: members.version(), next_cursor: next_cursor.clone() };
+    let page =
+        PeerPage { peers, membership_version: members.version(), next_cursor: next_cursor.clone(), notice: None };
     Ok(Paged::new(page, next_cursor))
 }
 
@@ -69,24 +70,42 @@ pub(super) async fn take_notice(
     State(app): State<App>,
     Json(notice): Json<Notice>,
 ) -> Result<Json<NoticeAck>, Problem> {
-    let waiting_for = "its first contact with the tracker";
-    let tracker = app.status.tracker_key().ok_or(NodeError::NotReady { waiting_for })?;
+    let tracker = app.tracker_key()?;
     let network = app.node.network();
-    let news = elsewhere(move || verified(&notice, network, &tracker)).await??;
+    let news = elsewhere(move || verified_news(&notice, network, &tracker)).await??;
     let (applied, stale) = app.node.take_news(news, &app.queue).await?;
     app.status.set_tracker_reachable(true);
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     Ok(Json(NoticeAck { applied: count(applied), stale: count(stale) }))
 }
 
-/// What a notice says, once it is known to be the tracker's.
+/// Look whether another member lives, on the tracker's behalf.
 ///
-/// Notices from before the genesis block carry zeros and are good for ever: they may have waited in the tracker's queue.
-/// A peer that does not know its network yet takes the tracker's word for which it is.
-fn verified(notice: &Notice, network: Option<NetworkId>, tracker: &PublicKey) -> Result<Vec<News>, ApiError> {
-    let named = notice.network()?;
-    let expected = network.filter(|_| !named.is_zero()).unwrap_or(named);
-    notice.verify(&expected, tracker)?;
-    let issued = encoding::time("issued", notice.issued)?;
-    notice.changes.iter().map(|change| News::of_change(change, issued)).collect()
+/// The request must be signed by the tracker that this peer registered with, for this very peer, and not long ago. This peer
+/// asks `GET /challenge` where the member's own registration says that it is, and tells what came back: only the member
+/// itself can sign that. That nobody answered is no error.
+#[utoipa::path(post, path = "/probe", operation_id = "look_for_member", tag = "network", request_body = ProbeRequest, responses(
+    (status = 200, description = "What came back, or why nothing did", body = ProbeAnswer),
+    CommonProblems,
+    SignedProblems,
+))]
+pub(super) async fn probe(
+    State(app): State<App>,
+    Json(request): Json<ProbeRequest>,
+) -> Result<Json<ProbeAnswer>, Problem> {
+    let tracker = app.tracker_key()?;
+    let network = app.node.state()?.rules.network;
+    let (probe, registration) =
+        elsewhere(move || -> Result<_, ApiError> { Ok((request.verify(&network, &tracker)?, request.registration)) })
+            .await??;
+    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    Ok(Json(app.probes.look(now, &probe, &registration).await?))
+}
+
+impl App {
+    /// The key of the tracker that this peer registered with.
+    fn tracker_key(&self) -> Result<PublicKey, NodeError> {
+        let waiting_for = "its first contact with the tracker";
+        self.status.tracker_key().ok_or(NodeError::NotReady { waiting_for })
+    }
 }

@@ -19,6 +19,12 @@ pub enum NodeError {
         /// What it waits for.
         waiting_for: &'static str,
     },
+    /// The tracker's request to look for a member is not for this peer, or not for now.
+    #[error("the request to look for a member is refused: {reason}")]
+    ProbeRefused {
+        /// Why.
+        reason: String,
+    },
     /// It is about to stop.
     #[error("this peer is shutting down")]
     ShuttingDown,

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -12,13 +12,14 @@ use raclette_api::{
     ApiError, encoding,
     membership::{Leave, NewRegistration, PeerRecord, RegisterResponse, RegisterStatus, Registration},
     network::{GenesisReport, NetworkInfo},
+    notice::MAX_NOTICE_CHANGES,
 };
 use raclette_chain::{genesis::Genesis, hash::NetworkId, keys::PublicKey, parameters::Parameters, time::Timestamp};
 use raclette_service::{client::SendError, clock::now_ms, membership::News, problem::Code, queue::QueueHandle};
 
 use crate::{
     net::Net,
-    node::{Node, NodeError},
+    node::{Node, NodeError, verified_news},
     status::Status,
     store::meta,
 };
@@ -52,6 +53,8 @@ pub struct Membership {
     advertised: (String, u16),
     period: Duration,
     registered: AtomicBool,
+    /// What the tracker's list says up to this version has been read.
+    read: AtomicU64,
 }
 
 impl Membership {
@@ -65,7 +68,16 @@ impl Membership {
         advertised: (String, u16),
         period: Duration,
     ) -> Self {
-        Self { node, net, status, queue, advertised, period, registered: AtomicBool::new(false) }
+        Self {
+            node,
+            net,
+            status,
+            queue,
+            advertised,
+            period,
+            registered: AtomicBool::new(false),
+            read: AtomicU64::new(0),
+        }
     }
 
     /// Registers if that is needed, and reads the tracker's list. Returns after how long to do it again.
@@ -100,6 +112,7 @@ impl Membership {
         let info = self.net.network().await?;
         let tracker = self.check_tracker(&info).await?;
         if self.registered.load(Ordering::Relaxed) && self.is_listed().await? {
+            self.read_changes(&info, &tracker).await?;
             return Ok(true);
         }
         self.registered.store(false, Ordering::Relaxed);
@@ -157,14 +170,17 @@ impl Membership {
                 }
             }
             RegisterStatus::CreateGenesis => {
-                let parameters = Parameters::try_from(&response.network.parameters)?;
                 let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-                let genesis = Genesis { parameters, time: now };
+                let genesis = match self.node.state() {
+                    // The tracker has lost its file: it hears of the network from those who are in it.
+                    Ok(state) => Genesis::clone(&state.genesis),
+                    Err(_) => Genesis { parameters: Parameters::try_from(&response.network.parameters)?, time: now },
+                };
                 let report = GenesisReport::signed(&genesis, now, &self.node.identity().key);
                 // If another's was first, the next registration brings the winner's.
                 let accepted = self.net.report_genesis(&report).await?;
                 self.node.found(Genesis::try_from(&accepted.genesis)?).await?;
-                tracing::info!(network = accepted.network_id, "this peer made the genesis block");
+                tracing::info!(network = accepted.network_id, "this peer reported the genesis block");
             }
             RegisterStatus::GenesisPending => {
                 let pause = response.retry_after_ms.unwrap_or(0).min(2_000);
@@ -184,33 +200,49 @@ impl Membership {
         Ok(true)
     }
 
-    /// Reads the tracker's whole list; whether this peer is in it, online and with its newest epoch.
+    /// Whether this peer is in the tracker's list, online and with its newest epoch.
     async fn is_listed(&self) -> Result<bool, RegisterError> {
-        let records = self.all_records().await?;
-        self.take_list(&records).await?;
-        let own = self.node.identity().address().to_string();
         let epoch = self.status.epoch();
-        Ok(records.iter().any(|record| record.address == own && record.epoch >= epoch && record.registration.is_some()))
+        Ok(self.own_record().await?.is_some_and(|record| record.epoch >= epoch && record.registration.is_some()))
     }
 
-    async fn all_records(&self) -> Result<Vec<PeerRecord>, RegisterError> {
-        let mut records = Vec::new();
-        let mut cursor = None;
-        loop {
-            let page = self.net.tracker_peers(cursor.as_deref()).await?;
-            records.extend(page.peers);
-            cursor = page.next_cursor;
-            if cursor.is_none() {
-                return Ok(records);
-            }
+    async fn own_record(&self) -> Result<Option<PeerRecord>, RegisterError> {
+        let identity = self.node.identity();
+        let own = identity.address().to_string();
+        Ok(self.net.tracker_record(&identity.name).await?.filter(|record| record.address == own))
+    }
+
+    /// Anti-entropy: reads what changed in the tracker's list since it was read last, which brings what lost notices would
+    /// have told. It is signed like a notice, so that it is believed when it says that somebody went.
+    async fn read_changes(&self, info: &NetworkInfo, tracker: &PublicKey) -> Result<(), RegisterError> {
+        let mut read = self.read.load(Ordering::Relaxed);
+        if info.membership_version < read {
+            // The tracker has lost its file, or its clock was set back.
+            read = 0;
         }
+        while read < info.membership_version {
+            let page = self.net.tracker_changes(read, MAX_NOTICE_CHANGES).await?;
+            let full = page.peers.len() >= MAX_NOTICE_CHANGES;
+            let last = page.peers.last().map_or(read, |record| record.version);
+            if let Some(notice) = page.notice {
+                let (network, tracker) = (self.node.network(), tracker.clone());
+                let verified = tokio::task::spawn_blocking(move || verified_news(&notice, network, &tracker));
+                let news = verified.await.map_err(|_| NodeError::ShuttingDown)??;
+                let (applied, _) = self.node.take_news(news, &self.queue).await?;
+                if applied > 0 {
+                    tracing::info!(applied, "the tracker's list knew what no notice had told");
+                }
+            }
+            // A member that was forgotten since may have had the highest version.
+            read = if full { last } else { page.membership_version };
+            self.read.store(read, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The tracker knows a higher epoch: the data of this peer were restored from a backup, or only its key was kept.
     async fn catch_up_epoch(&self) -> Result<(), RegisterError> {
-        let own = self.node.identity().address().to_string();
-        let records = self.all_records().await?;
-        if let Some(record) = records.iter().find(|record| record.address == own) {
+        if let Some(record) = self.own_record().await? {
             self.status.set_epoch(record.epoch.max(self.status.epoch()));
         }
         Ok(())

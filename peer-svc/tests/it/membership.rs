@@ -1,11 +1,19 @@
 //! The tracker's notices, and the list of members.
 
-use raclette_api::notice::ChangeKind;
+use std::time::Duration;
+
+use raclette_api::{
+    membership::{NewProbe, ProbeAnswer, ProbeRequest},
+    notice::ChangeKind,
+};
 use raclette_chain::{
     hash::NetworkId,
+    keys::PrivateKey,
     testing::{CAROL_PEM, key},
+    time::Timestamp,
 };
-use serde_json::json;
+use raclette_service::{client::SendError, clock::now_ms};
+use serde_json::{Value, json};
 
 use crate::peer::{EASY, Peer, change, notice, tracker};
 
@@ -77,4 +85,60 @@ async fn news_about_the_peer_itself_changes_nothing() {
     let alice = Peer::alice(EASY).await;
     alice.hears_of(&alice, ChangeKind::Offline, 1).await;
     assert_eq!(alice.get("/peers").await.ok()["peers"], json!([]));
+}
+
+/// A request to `helper` to look for `subject`, signed with `key`.
+fn probe(helper: &Peer, subject: &Peer, time: Timestamp, key: &PrivateKey) -> Value {
+    let registration = change(subject, ChangeKind::Online, 1).registration.unwrap();
+    let new = NewProbe {
+        network: helper.network(),
+        helper: helper.address(),
+        subject: &registration,
+        nonce: [9; 32],
+        timeout_ms: 1_000,
+        time,
+    };
+    json!(ProbeRequest::signed(&new, key).unwrap())
+}
+
+fn now() -> Timestamp {
+    Timestamp::new(now_ms()).unwrap()
+}
+
+#[tokio::test]
+async fn a_peer_looks_for_another_on_the_trackers_behalf_and_tells_what_came_back() {
+    let (alice, bob) = (Peer::alice(EASY).await, Peer::bob(EASY).await);
+    let request = probe(&alice, &bob, now(), &tracker());
+    let looking = async {
+        let order = alice.orders.lock().await.recv().await.unwrap();
+        assert_eq!((order.subject.address, order.subject.url.as_str()), (bob.address(), "http://127.0.0.1:7702"));
+        let answer = bob.get(&format!("/challenge?nonce={}", "09".repeat(32))).await.ok();
+        order.answer.send(Ok(serde_json::from_value(answer).unwrap())).unwrap();
+    };
+    let (answer, ()) = tokio::join!(alice.post("/probe", &request), looking);
+    let answer: ProbeAnswer = serde_json::from_value(answer.ok()).unwrap();
+    let proof = answer.answer.unwrap();
+    proof.verify(&[9; 32], bob.node.identity().key.public()).unwrap();
+
+    let failing = async {
+        let order = alice.orders.lock().await.recv().await.unwrap();
+        order.answer.send(Err(SendError::Unreachable { reason: String::from("connection refused") })).unwrap();
+    };
+    let (answer, ()) = tokio::join!(alice.post("/probe", &request), failing);
+    assert_eq!(answer.ok(), json!({"reason": "unreachable: connection refused"}));
+}
+
+#[tokio::test]
+async fn only_the_tracker_can_make_a_peer_look_for_another_and_only_now() {
+    let (alice, bob) = (Peer::alice(EASY).await, Peer::bob(EASY).await);
+    let forged = probe(&alice, &bob, now(), &key(CAROL_PEM));
+    alice.post("/probe", &forged).await.expect(403, Some("bad_signature"));
+    let mut elsewhere = probe(&alice, &bob, now(), &tracker());
+    elsewhere["registration"]["port"] = json!(22);
+    alice.post("/probe", &elsewhere).await.expect(403, Some("bad_signature"));
+    let old = now().saturating_sub(Duration::from_secs(180));
+    alice.post("/probe", &probe(&alice, &bob, old, &tracker())).await.expect(409, Some("conflict"));
+    let for_another = probe(&bob, &bob, now(), &tracker());
+    alice.post("/probe", &for_another).await.expect(409, Some("conflict"));
+    assert!(alice.orders.lock().await.try_recv().is_err(), "nobody was looked for");
 }

@@ -11,7 +11,7 @@ use axum::{
 use peer_svc::{
     http::{self, App, Curl, Parts},
     miner::Miner,
-    node::{Identity, Members, Node, Origin, writer},
+    node::{Identity, Members, Node, Origin, ProbeOrder, Probes, writer},
     status::Status,
     store,
 };
@@ -38,6 +38,7 @@ use raclette_service::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use utoipa::openapi::OpenApi;
@@ -68,6 +69,8 @@ pub(crate) struct Peer {
     /// Cancelled when the peer stops.
     pub(crate) stopping: CancellationToken,
     pub(crate) openapi: OpenApi,
+    /// Whom it would look for on the tracker's behalf.
+    pub(crate) orders: Mutex<mpsc::Receiver<ProbeOrder>>,
     router: Router,
     _directory: TempDir,
 }
@@ -115,11 +118,13 @@ impl Peer {
         let tracker_key = Some(tracker().public().clone());
         let status = Arc::new(Status::new(String::from("http://127.0.0.1:7700"), tracker_key, None, 1));
         let stopping = CancellationToken::new();
+        let (probes, orders) = Probes::new(owner);
         let app = App::from(Parts {
             node: Arc::clone(&node),
             miner: Arc::new(Miner::new(Arc::clone(&node), Tasks::new())),
             status: Arc::clone(&status),
             queue: QueueHandle::new(),
+            probes,
             gate: OwnerGate::new(TOKEN.parse().unwrap(), "the token is in FILE"),
             curl: Curl { url: String::from("http://127.0.0.1:7701"), token: String::from("-H TOKEN") },
             stopping: stopping.clone(),
@@ -130,7 +135,7 @@ impl Peer {
             router,
             Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none() },
         );
-        Self { node, status, stopping, openapi, router, _directory: directory }
+        Self { node, status, stopping, openapi, orders: Mutex::new(orders), router, _directory: directory }
     }
 
     /// Alice, in a network whose blocks take 2^`bits` attempts.

@@ -8,9 +8,11 @@
 //! # Layout, in reading order
 //! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
+//! - [`timeline`], [`agreement`]: what a tracker has seen happen, and whether its peers agree.
 //! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
 //! - [`wallet`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
 
+pub mod agreement;
 pub mod ban;
 pub mod block;
 pub mod chain;
@@ -27,6 +29,7 @@ pub mod queue;
 pub mod schema;
 pub mod signing;
 pub mod submission;
+pub mod timeline;
 pub mod transaction;
 pub mod wallet;
 

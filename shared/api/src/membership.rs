@@ -3,6 +3,7 @@
 
 mod challenge;
 mod leave;
+mod probe;
 mod registration;
 
 use serde::{Deserialize, Serialize};
@@ -10,9 +11,10 @@ use utoipa::ToSchema;
 
 pub use challenge::ChallengeAnswer;
 pub use leave::Leave;
+pub use probe::{CheckedProbe, LONGEST_PROBE_MS, NewProbe, ProbeAnswer, ProbeRequest};
 pub use registration::{NewRegistration, Registration};
 
-use crate::{example, network::NetworkInfo, schema};
+use crate::{example, network::NetworkInfo, notice::Notice, schema};
 
 /// Whether a peer can be reached, as the tracker sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
@@ -75,7 +77,7 @@ pub struct PeerRecord {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(examples(example::of::<Self>))]
 pub struct PeerPage {
-    /// The peers, in the order of their names.
+    /// The peers, in the order of their names; with `since`, in the order of their versions.
     #[schema(max_items = 1000)]
     pub peers: Vec<PeerRecord>,
     /// The highest version of any membership record.
@@ -85,6 +87,11 @@ pub struct PeerPage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 128, example = "carol")]
     pub next_cursor: Option<String>,
+    /// The same as a notice that the tracker has signed, so that a peer can believe what it says of who went. Only in
+    /// the tracker's answers to `since`, and only if there is something newer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Notice)]
+    pub notice: Option<Notice>,
 }
 
 /// What a registered peer has to do about the genesis block.

@@ -12,7 +12,12 @@ use raclette_chain::{
     time::Timestamp,
 };
 
-use crate::{encoding, error::ApiError, membership::NewRegistration, notice::CheckedChange};
+use crate::{
+    encoding,
+    error::ApiError,
+    membership::{CheckedProbe, NewRegistration},
+    notice::CheckedChange,
+};
 
 /// What a peer signs to register (`raclette/register/1`).
 #[must_use]
@@ -67,6 +72,20 @@ pub fn notice(network: &NetworkId, issued: Timestamp, changes: &[CheckedChange<'
     all.finish()
 }
 
+/// What a tracker signs to have a peer look whether another one lives (`raclette/probe/1`).
+#[must_use]
+pub fn probe(network: &NetworkId, probe: &CheckedProbe) -> Vec<u8> {
+    Preimage::new(tag::PROBE, network)
+        .fixed(probe.helper.as_bytes())
+        .fixed(probe.subject.address().as_bytes())
+        .u64(probe.epoch)
+        .bytes(probe.registration_signature.as_bytes())
+        .fixed(&probe.nonce)
+        .u32(probe.timeout_ms)
+        .u64(probe.time.milliseconds())
+        .finish()
+}
+
 /// What a miner signs when it has found a block (`raclette/mining-complete/1`).
 #[must_use]
 pub fn mining_complete(network: &NetworkId, header: &Header, miner: &Address, time: Timestamp) -> Vec<u8> {
@@ -115,6 +134,18 @@ mod tests {
         Timestamp::new(TIME).unwrap()
     }
 
+    fn a_probe(key: &PrivateKey) -> CheckedProbe {
+        CheckedProbe {
+            helper: Address::from_bytes([9; 32]),
+            subject: key.public().clone(),
+            epoch: 1,
+            registration_signature: key.sign(b"a registration"),
+            nonce: [3; 32],
+            timeout_ms: 2_500,
+            time: time(),
+        }
+    }
+
     #[test]
     fn every_kind_of_message_has_a_tag_of_its_own() {
         let key = key(ALICE_PEM);
@@ -135,6 +166,7 @@ mod tests {
             genesis_report(&NETWORK, &address, time()),
             leave(&NETWORK, &address, 1, time()),
             notice(&NETWORK, time(), &[]),
+            probe(&NETWORK, &a_probe(&key)),
             mining_complete(&NETWORK, &header, &address, time()),
         ];
         let tags: HashSet<&[u8]> = preimages

@@ -28,6 +28,8 @@ pub mod tag {
     pub const CHALLENGE: &str = "raclette/challenge/1";
     /// A tracker's notice about who is online.
     pub const NOTICE: &str = "raclette/notice/1";
+    /// A tracker's request to a peer to look whether another peer lives.
+    pub const PROBE: &str = "raclette/probe/1";
     /// A peer's farewell.
     pub const LEAVE: &str = "raclette/leave/1";
     /// The report of the genesis block by the peer that made it.

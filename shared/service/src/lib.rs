@@ -4,7 +4,7 @@
 //! ([`access`]), answers of a kind ([`answer`]), what every answer gets ([`layers`], [`request_id`]), the loop that serves
 //! connections ([`server`]), how a service calls another one ([`client`]), what a service shows about itself ([`docs`],
 //! [`health`], [`page`]), and what it needs to run ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
-//! [`mod@crash_point`]). [`membership`], [`queue`] and [`events`] are what both do beyond that.
+//! [`dice`], [`mod@crash_point`]). [`membership`], [`queue`] and [`events`] are what both do beyond that.
 //!
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
 
@@ -32,6 +32,7 @@ pub mod telemetry;
 
 pub mod clock;
 pub mod crash_point;
+pub mod dice;
 mod panic;
 
 pub mod events;

@@ -48,6 +48,15 @@ pub(super) enum NameProblems {
     Conflict(ProblemDetails),
 }
 
+/// What ending self-preservation may be refused with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variants describe the answers and are never made")]
+pub(super) enum OverrideProblems {
+    /// `conflict`: the tracker does not doubt itself
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+}
+
 impl App {
     /// The problem, with the command that mends it if only the operator can.
     pub(super) fn explained(&self, error: NodeError) -> Problem {
@@ -140,6 +149,8 @@ fn refused(refusal: &Refusal) -> Problem {
             Problem::new(Code::UnknownPeer, detail).mend("register first: POST /register")
         }
         Refusal::UnknownName { .. } => Problem::new(Code::UnknownPeer, detail).mend("GET /peers lists the members"),
+        Refusal::NoSelfPreservation => Problem::new(Code::Conflict, detail)
+            .mend("GET /network shows as self_preservation whether the tracker doubts itself"),
         Refusal::StillThere { .. } => Problem::new(Code::Conflict, detail)
             .mend("stop it first; a name is free to be freed when its owner is offline"),
     }

@@ -13,13 +13,13 @@ use raclette_api::{
 use raclette_service::{
     answer::Paged,
     extract::{Json, Query},
-    problem::{CommonProblems, Problem},
+    problem::{Code, CommonProblems, Problem},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{App, error::RegisterProblems};
-use crate::node::Node;
+use crate::node::{Listing, Node};
 
 /// Which members to list.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -33,6 +33,13 @@ pub(super) struct ListQuery {
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
+    /// Only those that changed after this version, in the order of their versions and with a signed notice. If the page is
+    /// full, ask again with the version of its last one. Not together with `state`, `name` or `cursor`.
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64, example = 1_767_225_695_000_u64)]
+    since: Option<u64>,
+    /// Only the one with this name. Not together with `state` or `cursor`.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32, example = "alice")]
+    name: Option<String>,
     /// Where the page begins: `next_cursor` of the page before.
     #[param(max_length = 128, example = "carol")]
     cursor: Option<String>,
@@ -95,14 +102,25 @@ pub(super) async fn list(
     Query(query): Query<ListQuery>,
 ) -> Result<Paged<PeerPage>, Problem> {
     let limit = checked_limit(query.limit)?;
-    let page = node.peers(query.cursor.as_deref(), query.state, usize::from(limit));
+    let page = node.peers(&query.listing()?, usize::from(limit))?;
     let next = page.next_cursor.clone();
     Ok(Paged::new(page, next))
 }
 
+impl ListQuery {
+    fn listing(self) -> Result<Listing, Problem> {
+        let Self { state, since, name, cursor, limit: _ } = self;
+        let together = [since.is_some(), name.is_some(), state.is_some() || cursor.is_some()];
+        if together.into_iter().filter(|given| *given).count() > 1 {
+            let detail = "since, name, and state with cursor are three ways to ask: use one of them";
+            return Err(Problem::new(Code::InvalidParameter, detail).field("since", detail));
+        }
+        Ok(Listing { since, name, after: cursor, state })
+    }
+}
+
 /// A page has 1 to 1,000 entries.
 pub(super) fn checked_limit(limit: u16) -> Result<u16, Problem> {
-    use raclette_service::problem::Code;
     if (1..=1_000).contains(&limit) {
         return Ok(limit);
     }

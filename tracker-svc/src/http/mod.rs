@@ -93,12 +93,15 @@ where
     let public = OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(network::read))
         .routes(routes!(network::report_genesis))
+        .routes(routes!(network::agreement))
+        .routes(routes!(network::timeline))
         .routes(routes!(members::register))
         .routes(routes!(members::leave))
         .routes(routes!(members::list))
         .routes(routes!(events::read));
     let operator = OpenApiRouter::new()
         .routes(routes!(operator::free_name))
+        .routes(routes!(operator::override_self_preservation))
         .routes(routes!(operator::list))
         .routes(routes!(operator::retry))
         .routes(routes!(operator::discard));
@@ -116,7 +119,11 @@ async fn checks(node: Arc<Node>) -> Vec<Check> {
         Check::failed("register", "the task that changes it has ended; restart the tracker")
     };
     let connection = if node.state().register.self_preservation() {
-        Check::degraded("connection", "so many members fail at once that the tracker reports nobody offline")
+        Check::degraded(
+            "connection",
+            "so many members fail at once, and nobody can confirm it, that the tracker reports nobody offline; if the \
+             connection is fine, DELETE /self-preservation",
+        )
     } else {
         Check::ok("connection")
     };

@@ -1,16 +1,47 @@
-//! What the network is, and how it begins.
+//! What the network is, how it begins, whether its peers agree, and what happened to them.
 
 use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
-use raclette_api::network::{GenesisAccepted, GenesisReport, NetworkInfo};
+use raclette_api::{
+    agreement::Agreement,
+    network::{GenesisAccepted, GenesisReport, NetworkInfo},
+    timeline::{TimelineKind, TimelinePage},
+};
 use raclette_service::{
-    extract::Json,
+    answer::Paged,
+    extract::{Json, Query},
     problem::{CommonProblems, Problem},
 };
+use serde::Deserialize;
+use utoipa::IntoParams;
 
-use super::{error::GenesisProblems, members::created};
-use crate::node::Node;
+use super::{
+    error::GenesisProblems,
+    members::{checked_limit, created, usual_limit},
+    operator::parsed,
+};
+use crate::node::{Node, TimelineFilter};
+
+/// Which events to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct TimelineQuery {
+    /// Only those of this kind.
+    #[param(inline)]
+    kind: Option<TimelineKind>,
+    /// Only those of the member with this name.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32, example = "bob")]
+    name: Option<String>,
+    /// How many at most.
+    #[serde(default = "usual_limit")]
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: u16,
+    /// Where the page begins: `next_cursor` of the page before.
+    #[param(max_length = 20, example = "17")]
+    cursor: Option<String>,
+}
 
 /// Read what the network is.
 ///
@@ -39,4 +70,36 @@ pub(super) async fn report_genesis(
 ) -> Result<(StatusCode, Json<GenesisAccepted>), Problem> {
     let done = node.report_genesis(&report).await?;
     Ok((created(done.new), Json(done.answer)))
+}
+
+/// Ask all peers whether they agree.
+///
+/// They are asked now, all at once: tip, height, work, state hash and the digest of the ledger. Who differs is named, and who
+/// could not be asked. Blocks and transactions on their way make peers differ for a moment.
+#[utoipa::path(get, path = "/network/agreement", operation_id = "get_agreement", tag = "network", responses(
+    (status = 200, description = "Whether they agree", body = Agreement),
+    CommonProblems,
+))]
+pub(super) async fn agreement(State(node): State<Arc<Node>>) -> Result<Json<Agreement>, Problem> {
+    Ok(Json(node.agreement().await?))
+}
+
+/// List what happened to the members, from new to old.
+///
+/// Who joined, was suspected, went offline, returned and left, when the tracker doubted its own connection, and who has taken
+/// the notice of it, and when. The last 5,000 events are kept.
+#[utoipa::path(get, path = "/timeline", operation_id = "list_timeline", tag = "network", params(TimelineQuery), responses(
+    (status = 200, description = "A page of the timeline", body = TimelinePage),
+    CommonProblems,
+))]
+pub(super) async fn timeline(
+    State(node): State<Arc<Node>>,
+    Query(query): Query<TimelineQuery>,
+) -> Result<Paged<TimelinePage>, Problem> {
+    let limit = u32::from(checked_limit(query.limit)?);
+    let cursor = query.cursor.as_deref().map(|text| parsed::<i64>("cursor", text)).transpose()?;
+    let filter = TimelineFilter { kind: query.kind, name: query.name };
+    let page = node.timeline(&filter, cursor, limit).await?;
+    let next = page.next_cursor.clone();
+    Ok(Paged::new(page, next))
 }

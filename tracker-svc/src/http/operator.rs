@@ -1,4 +1,4 @@
-//! For the operator: the queue, and names.
+//! For the operator: the queue, names, and the tracker's doubt in itself.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    error::NameProblems,
+    error::{NameProblems, OverrideProblems},
     members::{checked_limit, usual_limit},
 };
 use crate::node::{Node, QueueFilter};
@@ -59,6 +59,17 @@ pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<St
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// End self-preservation.
+///
+/// The tracker reports nobody offline while so many members fail at once that it doubts its own connection. If you know that
+/// the connection is fine, this makes it believe its probes until they give no more reason for doubt.
+#[utoipa::path(delete, path = "/self-preservation", operation_id = "override_self_preservation", tag = "owner",
+    responses((status = 204, description = "It believes its probes"), OverrideProblems, CommonProblems))]
+pub(super) async fn override_self_preservation(State(node): State<Arc<Node>>) -> Result<StatusCode, Problem> {
+    node.override_self_preservation().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// List the requests that did not arrive yet.
 #[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "owner", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
@@ -95,7 +106,10 @@ pub(super) async fn discard(State(node): State<Arc<Node>>, Path(id): Path<i64>) 
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Problem> {
+pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
+    field: &'static str,
+    text: &str,
+) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| {
         Problem::new(Code::InvalidParameter, format!("{field}: {error}")).field(field, error.to_string())
     })

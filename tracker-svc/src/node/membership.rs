@@ -3,11 +3,25 @@
 use raclette_api::{
     membership::{Leave, PeerPage, PeerRecord, PeerState, RegisterResponse, RegisterStatus, Registration},
     network::{GenesisAccepted, GenesisReport},
+    notice::{MAX_NOTICE_CHANGES, Notice},
 };
 use raclette_chain::{hash::NetworkId, keys::PublicKey};
 use raclette_service::membership::{Newcomer, Refusal};
 
-use super::{Change, Node, NodeError, State, genesis::Task};
+use super::{Change, Node, NodeError, State, genesis::Task, now};
+
+/// Which members to list.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// Only those that changed after this version, in the order of their versions.
+    pub since: Option<u64>,
+    /// Only the one with this name.
+    pub name: Option<String>,
+    /// Else all in the order of their names, those behind this one,
+    pub after: Option<String>,
+    /// in one state or in any.
+    pub state: Option<PeerState>,
+}
 
 /// The outcome of a registration or a report.
 #[derive(Debug)]
@@ -87,9 +101,41 @@ impl Node {
         Ok(Registered { answer, new: done.new })
     }
 
-    /// Members in the order of their names: those behind `after`, in one state or in any.
-    #[must_use]
-    pub fn peers(&self, after: Option<&str>, wanted: Option<PeerState>, limit: usize) -> PeerPage {
+    /// A part of the list of members.
+    ///
+    /// # Errors
+    /// A notice cannot be signed.
+    pub fn peers(&self, listing: &Listing, limit: usize) -> Result<PeerPage, NodeError> {
+        match (listing.since, &listing.name) {
+            (Some(since), _) => self.peers_since(since, limit),
+            (None, Some(name)) => Ok(self.peer_named(name)),
+            (None, None) => Ok(self.peers_by_name(listing.after.as_deref(), listing.state, limit)),
+        }
+    }
+
+    /// Members that changed after a version, with the tracker's signature: what lost notices would have told.
+    fn peers_since(&self, since: u64, limit: usize) -> Result<PeerPage, NodeError> {
+        let state = self.state();
+        let mut members = state.register.since(since);
+        members.truncate(limit.min(MAX_NOTICE_CHANGES));
+        let notice = match state.network() {
+            Some(network) if !members.is_empty() => {
+                let changes = members.iter().map(|member| member.change()).collect();
+                Some(Notice::signed(&network, now(), changes, self.identity().key())?)
+            }
+            Some(_) | None => None,
+        };
+        let peers = members.into_iter().map(|member| member.record()).collect();
+        Ok(PeerPage { peers, membership_version: state.register.version(), next_cursor: None, notice })
+    }
+
+    fn peer_named(&self, name: &str) -> PeerPage {
+        let state = self.state();
+        let peers = state.register.named(name).map(|member| member.record()).into_iter().collect();
+        PeerPage { peers, membership_version: state.register.version(), next_cursor: None, notice: None }
+    }
+
+    fn peers_by_name(&self, after: Option<&str>, wanted: Option<PeerState>, limit: usize) -> PeerPage {
         let state = self.state();
         let records = state.register.by_name(after).map(|member| member.record());
         let mut peers: Vec<PeerRecord> =
@@ -97,7 +143,7 @@ impl Node {
         let more = peers.len() > limit;
         peers.truncate(limit);
         let next_cursor = peers.last().filter(|_| more).map(|record| record.name.clone());
-        PeerPage { peers, membership_version: state.register.version(), next_cursor }
+        PeerPage { peers, membership_version: state.register.version(), next_cursor, notice: None }
     }
 }
 

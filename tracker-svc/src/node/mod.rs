@@ -4,6 +4,7 @@
 //! the copy. Everybody else reads what was published last. What the node cannot do itself, calling a newcomer back, it asks
 //! of a task through a channel ([`CallBack`]).
 
+mod agreement;
 mod call_back;
 mod error;
 mod genesis;
@@ -12,6 +13,7 @@ mod info;
 mod membership;
 mod operator;
 mod state;
+mod timeline;
 mod writer;
 
 use std::{sync::Arc, time::Duration};
@@ -27,12 +29,14 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use self::writer::{Change, Command, Done};
 pub use self::{
+    agreement::{Asked, Survey, compare},
     call_back::CallBack,
     error::NodeError,
     identity::{Identity, IdentityError},
-    membership::Registered,
+    membership::{Listing, Registered},
     operator::QueueFilter,
     state::State,
+    timeline::TimelineFilter,
     writer::Writer,
 };
 use crate::store::{Loaded, Store};
@@ -41,6 +45,8 @@ use crate::store::{Loaded, Store};
 const WAITING_CHANGES: usize = 1_024;
 /// How many newcomers may wait to be called back.
 const WAITING_CALLS: usize = 256;
+/// How many may wait to hear whether the peers agree.
+const WAITING_SURVEYS: usize = 256;
 
 /// What the node is told at its start.
 #[derive(Debug)]
@@ -67,6 +73,7 @@ pub struct Node {
     calls: mpsc::Sender<CallBack>,
     queue: QueueHandle,
     changed: Arc<Notify>,
+    surveys: mpsc::Sender<Survey>,
 }
 
 /// What has to run beside the node.
@@ -76,6 +83,8 @@ pub struct Companions {
     pub writer: Writer,
     /// Newcomers to be called back.
     pub calls: mpsc::Receiver<CallBack>,
+    /// Those who want to know whether the peers agree.
+    pub surveys: mpsc::Receiver<Survey>,
 }
 
 impl Node {
@@ -83,11 +92,12 @@ impl Node {
     #[must_use]
     pub fn new(settings: Settings, identity: Identity, store: Store, loaded: Loaded) -> (Arc<Self>, Companions) {
         let Settings { parameters, register, genesis_lease, join_token } = settings;
-        let register = Register::restored(register, loaded.members, loaded.version);
+        let register = Register::restored(register, loaded.register);
         let first = State { register, genesis: loaded.genesis, lease: None };
         let (publish, state) = watch::channel(Arc::new(first));
         let (commands, waiting) = mpsc::channel(WAITING_CHANGES);
         let (calls, calls_waiting) = mpsc::channel(WAITING_CALLS);
+        let (surveys, surveys_waiting) = mpsc::channel(WAITING_SURVEYS);
         let (queue, changed) = (QueueHandle::new(), Arc::new(Notify::new()));
         let writer = Writer {
             store: store.clone(),
@@ -99,8 +109,8 @@ impl Node {
             changed: changed.clone(),
         };
         let identity = Arc::new(identity);
-        let node = Self { identity, parameters, join_token, store, state, commands, calls, queue, changed };
-        (Arc::new(node), Companions { writer, calls: calls_waiting })
+        let node = Self { identity, parameters, join_token, store, state, commands, calls, queue, changed, surveys };
+        (Arc::new(node), Companions { writer, calls: calls_waiting, surveys: surveys_waiting })
     }
 
     /// What is known now.

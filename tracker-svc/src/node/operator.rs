@@ -1,4 +1,4 @@
-//! What the operator asks of the tracker: to look into the queue, and to free names.
+//! What the operator asks of the tracker: to look into the queue, to free names, and to trust its connection.
 
 use raclette_api::queue::{QueueCounts, QueueEntry, QueuePage, QueueState};
 use raclette_chain::address::Address;
@@ -22,6 +22,15 @@ impl Node {
     /// Nobody has this name, its owner is online, or the store fails.
     pub async fn free_name(&self, name: String) -> Result<(), NodeError> {
         self.change(Change::FreeName(name)).await?;
+        Ok(())
+    }
+
+    /// Ends self-preservation: members that are silent are called offline, although nobody could confirm it.
+    ///
+    /// # Errors
+    /// The tracker does not doubt itself, or the store fails.
+    pub async fn override_self_preservation(&self) -> Result<(), NodeError> {
+        self.change(Change::OverrideSelfPreservation).await?;
         Ok(())
     }
 

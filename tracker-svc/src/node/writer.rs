@@ -2,9 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
+use raclette_api::timeline::TimelineKind;
 use raclette_chain::{address::Address, genesis::Genesis, parameters::Parameters, time::Timestamp};
 use raclette_service::{
-    membership::{Effects, Event, Newcomer, Probe},
+    membership::{Effects, Event, Happening, Newcomer, Probe},
     queue::QueueHandle,
 };
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -15,7 +16,7 @@ use super::{
     genesis::{self, Task},
     now,
 };
-use crate::store::Store;
+use crate::store::{Recorded, Store};
 
 /// What is to be changed. Everything that can be checked before was checked.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) enum Change {
     RoundEnded(Vec<Probe>),
     /// A name that the operator frees.
     FreeName(String),
+    /// The operator says that the tracker's connection is fine.
+    OverrideSelfPreservation,
 }
 
 /// A change that was made.
@@ -91,13 +94,10 @@ impl Writer {
         let mut state = State::clone(&self.publish.borrow());
         let Step { effects, genesis, new, task } = self.step(&mut state, now, change)?;
         let version = state.register.version();
-        self.store.record(&effects, version, genesis.as_ref(), now).await?;
+        self.store.record(Recorded { effects: &effects, version, genesis: genesis.as_ref(), now }).await?;
         let state = Arc::new(state);
         self.publish.send_replace(state.clone());
-        for member in &effects.changed {
-            let (name, epoch, state) = (&member.name, member.epoch(), member.state.as_str());
-            tracing::info!(name, epoch, state, version = member.version, "membership changed");
-        }
+        effects.happened.iter().for_each(log);
         for address in effects.returned {
             self.queue.destination_returned(address);
         }
@@ -139,11 +139,11 @@ impl Writer {
                 Ok(Step { effects, genesis: new.then_some(*genesis), new, ..Step::default() })
             }
             Change::RoundEnded(probes) => {
-                let doubted = state.register.self_preservation();
                 let effects = state.register.step(now, Event::RoundEnded(probes))?;
-                if state.register.self_preservation() && !doubted {
-                    tracing::warn!("so many members fail at once that the tracker doubts its own connection");
-                }
+                Ok(Step { effects, ..Step::default() })
+            }
+            Change::OverrideSelfPreservation => {
+                let effects = state.register.step(now, Event::SelfPreservationOverridden)?;
                 Ok(Step { effects, ..Step::default() })
             }
             Change::FreeName(name) => {
@@ -151,5 +151,25 @@ impl Writer {
                 Ok(Step { effects, ..Step::default() })
             }
         }
+    }
+}
+
+/// The timeline in the log.
+fn log(happening: &Happening) {
+    let member = happening.member.as_ref();
+    let (name, epoch) = (member.map(|member| member.name.as_str()), member.map(|member| member.epoch));
+    let (kind, version) = (happening.kind.as_str(), happening.version);
+    match happening.kind {
+        TimelineKind::SelfPreservationBegan => {
+            tracing::warn!("so many members fail at once, unconfirmed, that the tracker doubts its own connection");
+        }
+        TimelineKind::SelfPreservationEnded => tracing::warn!("the tracker trusts its own connection again"),
+        TimelineKind::Suspected | TimelineKind::Recovered => tracing::debug!(kind, name, epoch, "membership"),
+        TimelineKind::Joined
+        | TimelineKind::Registered
+        | TimelineKind::Offline
+        | TimelineKind::Returned
+        | TimelineKind::Left
+        | TimelineKind::NameFreed => tracing::info!(kind, name, epoch, version, "membership changed"),
     }
 }

@@ -6,22 +6,42 @@ use raclette_api::{
 };
 use raclette_chain::{address::Address, genesis::Genesis, time::Timestamp};
 use raclette_service::{
-    membership::{Effects, Member, MemberState, Newcomer},
+    membership::{Effects, Member, MemberState, Newcomer, StoredMember, StoredRegister, Tombstone},
     queue::sql as queue,
 };
 use sqlx::{FromRow, SqliteConnection};
 
-use super::{Store, StoreError, from_sql, list, meta, to_sql};
+use super::{Store, StoreError, from_sql, list, meta, timeline, to_sql};
+
+/// Keys whose names were freed: what they signed before does not bring them back.
+pub(super) const TOMBSTONES: &str = "
+create table tombstones (
+    address text primary key,
+    epoch integer not null,
+    until integer not null
+) strict;
+";
 
 /// What the tracker knew when it stopped.
 #[derive(Debug)]
 pub struct Loaded {
     /// Everybody who ever registered.
-    pub members: Vec<Member>,
-    /// The highest version given out.
-    pub version: u64,
+    pub register: StoredRegister,
     /// The genesis block, if it was made.
     pub genesis: Option<Genesis>,
+}
+
+/// What follows from an event, to be stored in one transaction.
+#[derive(Debug)]
+pub struct Recorded<'a> {
+    /// What the register says.
+    pub effects: &'a Effects,
+    /// The highest version given out.
+    pub version: u64,
+    /// The genesis block, if it was just made.
+    pub genesis: Option<&'a Genesis>,
+    /// When it happened.
+    pub now: Timestamp,
 }
 
 /// A member that others have not been told of in its newest version.
@@ -52,20 +72,27 @@ impl Store {
             .fetch_all(&self.readers)
             .await?;
         let members = rows.into_iter().map(Row::into_member).collect::<Result<_, _>>()?;
-        Ok(Loaded { members, version: self.version().await?, genesis: self.genesis().await? })
+        let register = StoredRegister { members, version: self.version().await?, tombstones: self.tombstones().await? };
+        Ok(Loaded { register, genesis: self.genesis().await? })
     }
 
-    /// Stores what follows from an event, and the genesis block if it was just made, in one transaction.
+    async fn tombstones(&self) -> Result<Vec<Tombstone>, StoreError> {
+        let rows: Vec<(String, i64, i64)> =
+            sqlx::query_as("select address, epoch, until from tombstones").fetch_all(&self.readers).await?;
+        let tombstone = |(address, epoch, until): (String, i64, i64)| {
+            let address = address.parse().map_err(|error| StoreError::damaged("an address", &error))?;
+            let until = Timestamp::new(from_sql(until)?).map_err(|error| StoreError::damaged("a time", &error))?;
+            Ok(Tombstone { address, epoch: from_sql(epoch)?, until })
+        };
+        rows.into_iter().map(tombstone).collect()
+    }
+
+    /// Stores what follows from an event, in one transaction.
     ///
     /// # Errors
     /// Those of the database; nothing is stored then.
-    pub async fn record(
-        &self,
-        effects: &Effects,
-        version: u64,
-        genesis: Option<&Genesis>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn record(&self, recorded: Recorded<'_>) -> Result<(), StoreError> {
+        let Recorded { effects, version, genesis, now } = recorded;
         let mut transaction = self.begin().await?;
         for member in &effects.changed {
             put(&mut transaction, member).await?;
@@ -74,25 +101,40 @@ impl Store {
                 queue::remove_destination(&mut transaction, &member.address()).await?;
             }
         }
+        for listed in &effects.listed {
+            put(&mut transaction, &listed.member).await?;
+            transaction.tell(&told(&listed.member));
+            // Unless the version before waits to be announced still: then this one is announced in its place.
+            let statement = "update members set announced = ?2 where address = ?1 and announced >= ?3";
+            sqlx::query(statement)
+                .bind(listed.member.address().to_string())
+                .bind(to_sql(listed.member.version))
+                .bind(to_sql(listed.previous))
+                .execute(&mut *transaction)
+                .await?;
+        }
         seen(&mut transaction, &effects.seen, now).await?;
         for address in &effects.returned {
-            let member = effects.changed.iter().find(|member| member.address() == *address);
+            let new = effects.changed.iter().chain(effects.listed.iter().map(|listed| &listed.member));
+            let member = new.into_iter().find(|member| member.address() == *address);
             let url = member.map(|member| member.url());
             queue::wake(&mut transaction, address, url.as_deref(), now).await?;
         }
-        for address in &effects.removed {
-            if let Some(event) = remove(&mut transaction, address).await? {
+        for tombstone in &effects.removed {
+            if let Some(event) = remove(&mut transaction, &tombstone.address).await? {
                 transaction.tell(&event);
             }
-            queue::remove_destination(&mut transaction, address).await?;
+            bury(&mut transaction, tombstone, now).await?;
+            queue::remove_destination(&mut transaction, &tombstone.address).await?;
         }
-        if !effects.changed.is_empty() {
+        if !effects.changed.is_empty() || !effects.listed.is_empty() {
             meta::put_version(&mut transaction, version).await?;
         }
         if let Some(genesis) = genesis {
             meta::put_genesis(&mut transaction, genesis).await?;
             transaction.tell(&EventBody::Genesis(GenesisEvent { network_id: genesis.network().to_string() }));
         }
+        timeline::happened(&mut transaction, &effects.happened, now).await?;
         transaction.commit().await
     }
 
@@ -180,6 +222,21 @@ async fn put(connection: &mut SqliteConnection, member: &Member) -> Result<(), S
     Ok(())
 }
 
+/// Remembers what is left of a member, and forgets what is older than a day.
+async fn bury(connection: &mut SqliteConnection, tombstone: &Tombstone, now: Timestamp) -> Result<(), StoreError> {
+    sqlx::query("delete from tombstones where until <= ?1")
+        .bind(to_sql(now.milliseconds()))
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("insert or replace into tombstones (address, epoch, until) values (?1, ?2, ?3)")
+        .bind(tombstone.address.to_string())
+        .bind(to_sql(tombstone.epoch))
+        .bind(to_sql(tombstone.until.milliseconds()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
 async fn seen(connection: &mut SqliteConnection, addresses: &[Address], now: Timestamp) -> Result<(), StoreError> {
     if addresses.is_empty() {
         return Ok(());
@@ -194,21 +251,13 @@ async fn seen(connection: &mut SqliteConnection, addresses: &[Address], now: Tim
 
 impl Row {
     /// The member. Its registration is verified again: others will be told it in the tracker's name.
-    fn into_member(self) -> Result<Member, StoreError> {
+    fn into_member(self) -> Result<StoredMember, StoreError> {
         let Self { name, state, version, last_seen, registration } = self;
         let damaged = |reason: &dyn std::fmt::Display| StoreError::damaged(format!("the member {name}"), &reason);
         let registration: Registration = serde_json::from_str(&registration).map_err(|error| damaged(&error))?;
         let newcomer = Newcomer::verified(registration).map_err(|error| damaged(&error))?;
         let state = MemberState::from_name(&state).ok_or_else(|| damaged(&format!("the state {state:?}")))?;
         let last_seen = Timestamp::new(from_sql(last_seen)?).map_err(|error| damaged(&error))?;
-        Ok(Member {
-            version: from_sql(version)?,
-            key: newcomer.key,
-            registration: newcomer.registration.into(),
-            state,
-            last_seen,
-            failed_rounds: 0,
-            name,
-        })
+        Ok(StoredMember { newcomer, state, version: from_sql(version)?, last_seen })
     }
 }

@@ -1,4 +1,5 @@
-//! The tracker's SQLite file: members, the network's parameters and genesis block, and the failed requests.
+//! The tracker's SQLite file: members and what happened to them, the network's parameters and genesis block, and the failed
+//! requests.
 //!
 //! One connection writes, in transactions that begin with `BEGIN IMMEDIATE`; everybody else reads through a read-only pool.
 //! Commits are synced (`synchronous=FULL`), so that what was acknowledged survives power loss.
@@ -6,6 +7,7 @@
 mod members;
 mod meta;
 mod queue;
+mod timeline;
 
 use std::{
     ops::{Deref, DerefMut},
@@ -23,14 +25,14 @@ use raclette_service::{
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-pub use self::members::{Loaded, Unannounced};
+pub use self::members::{Loaded, Recorded, Unannounced};
 pub use raclette_service::sqlite::StoreError;
 
 /// The formats that the file went through.
 const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2];
 
 /// What format 2 adds.
-const FORMAT_2: &[&str] = &[events::SCHEMA];
+const FORMAT_2: &[&str] = &[events::SCHEMA, members::TOMBSTONES, timeline::TABLES];
 
 const TABLES: &str = "
 -- Single values, as JSON: parameters, genesis, version.

@@ -2,9 +2,13 @@
 
 use raclette_api::event::EventBody;
 use raclette_chain::{address::Address, time::Timestamp};
-use raclette_service::queue::{Backoff, Counts, Filter, Page, QueueChange, QueueStore, Row, sql};
+use raclette_service::{
+    clock::Clock,
+    membership::Announced,
+    queue::{Backoff, Counts, Filter, Page, QueueChange, QueueStore, Row, sql},
+};
 
-use super::{Store, StoreError, Unannounced, Writing, members};
+use super::{Store, StoreError, Unannounced, Writing, members, timeline};
 
 impl Store {
     /// Brings rows closer that were written while the clock stood in the future.
@@ -17,15 +21,22 @@ impl Store {
         transaction.commit().await
     }
 
-    /// Notes in one transaction what was announced to whom: the rows that wait now or no longer, and the versions done.
+    /// Notes in one transaction what was announced to whom: the rows that wait now or no longer, who has taken the notice, and
+    /// the versions done.
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn announced(&self, changes: &[QueueChange], versions: &[Unannounced]) -> Result<(), StoreError> {
+    pub async fn announced(
+        &self,
+        announced: &Announced,
+        versions: &[Unannounced],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        for change in changes {
+        for change in &announced.rows {
             apply(&mut transaction, change).await?;
         }
+        timeline::acknowledged(&mut transaction, &announced.acknowledged, now).await?;
         members::announced(&mut transaction, versions).await?;
         transaction.commit().await
     }
@@ -72,7 +83,15 @@ impl QueueStore for Store {
     }
 
     async fn change(&self, changes: Vec<QueueChange>) -> Result<(), StoreError> {
-        self.announced(&changes, &[]).await
+        let now = Clock::system().now();
+        let mut transaction = self.begin().await?;
+        for change in &changes {
+            if let QueueChange::Finish { id, version } = change {
+                timeline::delivered(&mut transaction, *id, *version, now).await?;
+            }
+            apply(&mut transaction, change).await?;
+        }
+        transaction.commit().await
     }
 }
 

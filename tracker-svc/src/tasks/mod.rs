@@ -1,5 +1,6 @@
 //! What runs in the background, all of it listed here.
 
+mod agreement;
 mod announce;
 mod call_back;
 mod liveness;
@@ -12,6 +13,7 @@ use raclette_service::{
 };
 use tokio::sync::Notify;
 
+use self::liveness::Liveness;
 use crate::{
     net::Net,
     node::{Companions, Node},
@@ -26,16 +28,22 @@ const ANNOUNCE: Duration = Duration::from_secs(5);
 /// - the writer, which makes the changes;
 /// - call-back, which calls newcomers at the address they gave;
 /// - liveness, which asks all members whether they live;
+/// - agreement, which asks all peers how they are when somebody wants to know;
 /// - announce, which tells members about each other;
 /// - the drain, which sends what could not be sent until it arrives.
 pub(crate) fn start(tasks: &Tasks, node: &Arc<Node>, companions: Companions, net: &Net, liveness_interval: Duration) {
-    let Companions { writer, calls } = companions;
+    let Companions { writer, calls, surveys } = companions;
     tasks.spawn("writer", writer.run(tasks.stopping()));
     tasks.spawn("call-back", call_back::run(calls, net.clone(), tasks.stopping()));
 
-    let (probed, caller) = (node.clone(), net.clone());
-    tasks.spawn_periodic("liveness", liveness_interval, Arc::new(Notify::new()), move || {
-        liveness::activate(probed.clone(), caller.clone(), liveness_interval)
+    tasks.spawn("agreement", agreement::run(surveys, node.clone(), net.clone(), tasks.stopping()));
+
+    // The rounds keep their own time: a round that takes long must not make all later ones late.
+    let liveness = Liveness::new(node.clone(), net.clone(), liveness_interval, tasks.stopping());
+    let liveness = Arc::new(liveness);
+    tasks.spawn_periodic("liveness", Duration::ZERO, Arc::new(Notify::new()), move || {
+        let liveness = liveness.clone();
+        async move { liveness.activate().await }
     });
 
     let (announcer, caller) = (node.clone(), net.clone());

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering;
 
-use raclette_api::{membership::Leave, notice::ChangeKind};
+use raclette_api::{membership::Leave, notice::ChangeKind, timeline::TimelineKind};
+use raclette_chain::keys::{KeySize, PrivateKey};
 
-use crate::support::{Peer, Tracker, data_dir, eventually, now};
+use crate::support::{Helper, Peer, Tracker, data_dir, eventually, now};
 
 const QUICK: [&str; 2] = ["--liveness-interval", "150ms"];
 
@@ -65,26 +66,92 @@ async fn who_has_left_is_not_asked_any_more() {
     tracker.stop().await;
 }
 
+/// Waits until the tracker has tried to probe this peer so many more times.
+async fn rounds_pass(peer: &Peer, probes: u64) {
+    let target = peer.inner.probes.load(Ordering::SeqCst) + probes;
+    eventually!(peer.inner.probes.load(Ordering::SeqCst) >= target);
+}
+
 #[tokio::test]
-async fn when_everybody_fails_at_once_the_tracker_doubts_itself_and_reports_nobody() {
+async fn who_is_reached_by_another_peer_is_not_called_offline() {
     let directory = data_dir();
     let tracker = Tracker::start_with(directory.path(), &QUICK).await;
-    let peers = [Peer::alice().await, Peer::bob().await, Peer::carol().await];
-    tracker.begin(&peers[0]).await;
-    tracker.register(&peers[1]).await;
-    tracker.register(&peers[2]).await;
-    for peer in &peers {
+    let (alice, bob) = (Peer::alice().await, Peer::bob().await);
+    tracker.begin(&alice).await;
+    tracker.register(&bob).await;
+    bob.inner.hidden.store(true, Ordering::SeqCst);
+    eventually!(tracker.last(TimelineKind::Recovered, "bob").await.is_some());
+    // Each round tries twice: so many rounds would have been enough.
+    rounds_pass(&bob, 12).await;
+    assert!(alice.inner.asked.load(Ordering::SeqCst) > 0);
+    assert_eq!(tracker.last(TimelineKind::Offline, "bob").await, None);
+    assert!(!alice.was_told("bob", ChangeKind::Offline));
+    tracker.stop().await;
+}
+
+#[tokio::test]
+async fn a_helper_cannot_lie_a_dead_peer_alive() {
+    let directory = data_dir();
+    let tracker = Tracker::start_with(directory.path(), &QUICK).await;
+    let (alice, bob) = (Peer::alice().await, Peer::bob().await);
+    tracker.begin(&alice).await;
+    tracker.register(&bob).await;
+    *alice.inner.helper.lock().unwrap() = Helper::LiesItAlive;
+    bob.down(true);
+    eventually!(alice.was_told("bob", ChangeKind::Offline));
+    assert!(alice.inner.asked.load(Ordering::SeqCst) > 0);
+    tracker.stop().await;
+}
+
+#[tokio::test]
+async fn most_of_them_are_reported_when_one_that_answers_confirms_it() {
+    let directory = data_dir();
+    let tracker = Tracker::start_with(directory.path(), &QUICK).await;
+    let (alice, gone) = four_peers(&tracker).await;
+    for peer in &gone {
         peer.down(true);
     }
-    // Unless a round began while they went down one after the other, nobody is even suspect.
-    eventually!({
-        let info = tracker.network().await;
-        info.self_preservation || info.peers.offline > 0
-    });
-    for peer in &peers {
-        peer.down(false);
+    for name in ["bob", "carol", "erin"] {
+        eventually!(alice.was_told(name, ChangeKind::Offline));
     }
-    eventually!(tracker.network().await.peers.online == 3);
-    eventually!(!tracker.network().await.self_preservation);
     tracker.stop().await;
+}
+
+#[tokio::test]
+async fn when_nobody_can_confirm_it_the_tracker_doubts_itself_until_the_operator_knows_better() {
+    let directory = data_dir();
+    let tracker = Tracker::start_with(directory.path(), &QUICK).await;
+    let (alice, gone) = four_peers(&tracker).await;
+    let early = tracker.operator("DELETE", "/self-preservation").await;
+    assert_eq!((early.status, early.code()), (409, "conflict"));
+    *alice.inner.helper.lock().unwrap() = Helper::Ignorant;
+    for peer in &gone {
+        peer.down(true);
+    }
+    eventually!(tracker.network().await.self_preservation);
+    let ready = tracker.get("/readyz").await;
+    assert_eq!((ready.status, ready.body["status"].as_str()), (200, Some("degraded")));
+    rounds_pass(&alice, 6).await;
+    assert_eq!(alice.told().iter().filter(|(_, kind, _)| *kind == ChangeKind::Offline).count(), 0);
+    assert!(tracker.network().await.self_preservation);
+
+    assert_eq!(tracker.operator("DELETE", "/self-preservation").await.status, 204);
+    for name in ["bob", "carol", "erin"] {
+        eventually!(alice.was_told(name, ChangeKind::Offline));
+    }
+    let trust: Vec<_> = tracker.happened().await.into_iter().filter(|(_, name)| name.is_none()).collect();
+    assert_eq!(trust, [(TimelineKind::SelfPreservationBegan, None), (TimelineKind::SelfPreservationEnded, None)]);
+    tracker.stop().await;
+}
+
+/// Alice, and three others.
+async fn four_peers(tracker: &Tracker) -> (Peer, [Peer; 3]) {
+    let alice = Peer::alice().await;
+    let erin = PrivateKey::generate(KeySize::Bits2048).unwrap().to_pem(None).unwrap();
+    let others = [Peer::bob().await, Peer::carol().await, Peer::start("erin", &erin).await];
+    tracker.begin(&alice).await;
+    for peer in &others {
+        assert_eq!(tracker.register(peer).await.status, 201);
+    }
+    (alice, others)
 }

@@ -10,3 +10,4 @@ mod queue;
 mod registration;
 mod service;
 mod support;
+mod timeline;

@@ -8,9 +8,13 @@ use crate::support::{Peer, TOKEN, Tracker, data_dir, eventually, now};
 async fn the_operators_routes_need_the_token() {
     let directory = data_dir();
     let tracker = Tracker::start(directory.path()).await;
-    for (method, path) in
-        [("GET", "/queue"), ("DELETE", "/names/alice"), ("POST", "/queue/1/retry"), ("DELETE", "/queue/1")]
-    {
+    for (method, path) in [
+        ("GET", "/queue"),
+        ("DELETE", "/names/alice"),
+        ("DELETE", "/self-preservation"),
+        ("POST", "/queue/1/retry"),
+        ("DELETE", "/queue/1"),
+    ] {
         let request = || tracker.http.request(method.parse().unwrap(), format!("{}{path}", tracker.url));
         let answer = tracker.call(request()).await;
         assert_eq!((answer.status, answer.code()), (401, "token_missing"), "{method} {path}");

@@ -207,3 +207,42 @@ async fn members_are_listed_by_state_and_in_pages() {
     }
     tracker.stop().await;
 }
+
+/// Two keys that want the same name at the same time, so often: exactly one gets it each time.
+#[expect(clippy::print_stdout, reason = "the figure is what it is run for")]
+async fn two_keys_race_for_a_name(times: u64) {
+    let directory = data_dir();
+    let tracker = Tracker::start(directory.path()).await;
+    let (alice, bob) = (Peer::alice().await, Peer::bob().await);
+    let mut won = [0, 0];
+    for _ in 0..times {
+        let claims = [&alice, &bob].map(|peer| {
+            peer.raise_epoch();
+            Registration::signed(&NewRegistration { name: "race", ..peer.claims() }, &peer.inner.key)
+        });
+        let (first, second) =
+            tokio::join!(tracker.post("/register", &claims[0]), tracker.post("/register", &claims[1]));
+        let answers = [first, second];
+        let winner = answers.iter().position(|answer| answer.status == 201).expect("one gets it");
+        let loser = &answers[1 - winner];
+        assert_eq!((loser.status, loser.code()), (409, "name_taken"), "only one gets it");
+        won[winner] += 1;
+        let winner = [&alice, &bob][winner];
+        let farewell = Leave::signed(&NetworkId::ZERO, winner.epoch(), now(), &winner.inner.key);
+        assert_eq!(tracker.post("/leave", &farewell).await.status, 204);
+        assert_eq!(tracker.operator("DELETE", "/names/race").await.status, 204);
+    }
+    println!("{won:?} of {times} races were won by each");
+    tracker.stop().await;
+}
+
+#[tokio::test]
+async fn of_two_keys_that_race_for_a_name_exactly_one_gets_it_50_times() {
+    two_keys_race_for_a_name(50).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a while"]
+async fn of_two_keys_that_race_for_a_name_exactly_one_gets_it_1000_times() {
+    two_keys_race_for_a_name(1_000).await;
+}

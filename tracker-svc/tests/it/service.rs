@@ -69,7 +69,7 @@ async fn it_says_what_it_is_and_how_it_fares() {
     {
         assert!(paths.iter().any(|known| known == path), "{path} is missing in {paths:?}");
     }
-    let page = tracker.http.get(format!("{}/", tracker.url)).send().await.unwrap();
+    let page = tracker.http.get(format!("{}/docs", tracker.url)).send().await.unwrap();
     assert!(page.url().path().starts_with("/docs"));
     assert!(page.text().await.unwrap().contains("<title>raclette - Raclette tracker</title>"));
     let lost = tracker.get("/nowhere").await;

@@ -20,10 +20,13 @@ use axum::{
 };
 use clap::Parser as _;
 use raclette_api::{
+    chain::StatusMessage,
     encoding::from_hex,
-    membership::{ChallengeAnswer, NewRegistration, PeerPage, Registration},
+    example,
+    membership::{ChallengeAnswer, NewRegistration, PeerPage, ProbeAnswer, ProbeRequest, Registration},
     network::{GenesisReport, NetworkInfo},
     notice::{ChangeKind, Notice},
+    timeline::{TimelineEvent, TimelineKind, TimelinePage},
 };
 use raclette_chain::{
     address::Address,
@@ -143,6 +146,21 @@ impl Tracker {
         page.peers.into_iter().map(|peer| (peer.name, peer.state.as_str().to_owned())).collect()
     }
 
+    /// What happened, from old to new, as (kind, name).
+    pub(crate) async fn happened(&self) -> Vec<(TimelineKind, Option<String>)> {
+        let events = self.timeline("limit=1000").await.events;
+        events.into_iter().rev().map(|event| (event.kind, event.name)).collect()
+    }
+
+    /// The newest event of this kind about this peer.
+    pub(crate) async fn last(&self, kind: TimelineKind, name: &str) -> Option<TimelineEvent> {
+        self.timeline(&format!("kind={}&name={name}&limit=1", kind.as_str())).await.events.pop()
+    }
+
+    pub(crate) async fn timeline(&self, query: &str) -> TimelinePage {
+        serde_json::from_value(self.get(&format!("/timeline?{query}")).await.body).unwrap()
+    }
+
     pub(crate) async fn waiting(&self) -> u64 {
         self.operator("GET", "/queue").await.body["counts"]["waiting"].as_u64().unwrap()
     }
@@ -180,6 +198,18 @@ impl Drop for Aborting {
     }
 }
 
+/// What a peer says when it is asked to look for another one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Helper {
+    /// What it finds.
+    #[default]
+    Honest,
+    /// That it is there, with a signature of its own.
+    LiesItAlive,
+    /// It does not know the request.
+    Ignorant,
+}
+
 pub(crate) struct Inner {
     pub(crate) name: String,
     pub(crate) key: PrivateKey,
@@ -189,6 +219,14 @@ pub(crate) struct Inner {
     pub(crate) down: AtomicBool,
     /// It answers probes, but takes no notices.
     pub(crate) deaf: AtomicBool,
+    /// It answers challenges and takes notices, but the tracker's probes do not reach it.
+    pub(crate) hidden: AtomicBool,
+    /// What it says when it is asked to look for another peer.
+    pub(crate) helper: Mutex<Helper>,
+    /// How often it was asked.
+    pub(crate) asked: AtomicU64,
+    /// How it says that it is.
+    pub(crate) says: Mutex<StatusMessage>,
     /// Nobody gets an answer to a challenge until this is cancelled.
     pub(crate) hold: Mutex<Option<CancellationToken>>,
     pub(crate) probes: AtomicU64,
@@ -217,6 +255,10 @@ impl Peer {
             epoch: AtomicU64::new(1),
             down: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
+            hidden: AtomicBool::new(false),
+            helper: Mutex::default(),
+            asked: AtomicU64::new(0),
+            says: Mutex::new(serde_json::from_value(example::of::<StatusMessage>()).unwrap()),
             hold: Mutex::default(),
             probes: AtomicU64::new(0),
             notices: Mutex::default(),
@@ -225,6 +267,7 @@ impl Peer {
             .route("/challenge", get(challenge))
             .route("/status", get(status))
             .route("/peers", post(notice))
+            .route("/probe", post(look))
             .layer(middleware::from_fn_with_state(inner.clone(), address))
             .with_state(inner.clone());
         let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
@@ -304,11 +347,37 @@ async fn challenge(State(peer): State<Arc<Inner>>, Query(Nonce { nonce }): Query
     Json(ChallengeAnswer::signed(None, &nonce, peer.epoch.load(Ordering::SeqCst), &peer.key))
 }
 
-async fn status(State(peer): State<Arc<Inner>>) -> Json<Value> {
+async fn status(State(peer): State<Arc<Inner>>) -> Response {
     peer.probes.fetch_add(1, Ordering::SeqCst);
-    let epoch = peer.epoch.load(Ordering::SeqCst);
+    if peer.hidden.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let says = peer.says.lock().unwrap().clone();
     let address = peer.key.public().address().to_string();
-    Json(serde_json::json!({ "protocol": 1, "name": peer.name, "address": address, "epoch": epoch }))
+    Json(StatusMessage { name: peer.name.clone(), address, epoch: peer.epoch.load(Ordering::SeqCst), ..says })
+        .into_response()
+}
+
+async fn look(State(peer): State<Arc<Inner>>, Json(request): Json<ProbeRequest>) -> Response {
+    peer.asked.fetch_add(1, Ordering::SeqCst);
+    let network = request.network_id.parse().unwrap();
+    let probe = request.verify(&network, key(DAVE_PEM).public()).expect("the tracker signs what it asks");
+    assert_eq!(probe.helper, peer.key.public().address(), "whoever is asked is meant");
+    let helper = *peer.helper.lock().unwrap();
+    let answer = match helper {
+        Helper::Ignorant => return StatusCode::NOT_FOUND.into_response(),
+        Helper::LiesItAlive => Some(ChallengeAnswer::signed(Some(&network), &probe.nonce, probe.epoch, &peer.key)),
+        Helper::Honest => {
+            let place = format!("http://{}:{}", request.registration.host, request.registration.port);
+            let question = reqwest::get(format!("{place}/challenge?nonce={}", request.nonce)).await;
+            match question {
+                Ok(answer) => answer.json().await.ok(),
+                Err(_) => None,
+            }
+        }
+    };
+    let reason = answer.is_none().then(|| String::from("no answer"));
+    Json(ProbeAnswer { answer, reason }).into_response()
 }
 
 async fn notice(State(peer): State<Arc<Inner>>, Json(notice): Json<Notice>) -> Response {

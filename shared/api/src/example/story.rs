@@ -26,8 +26,8 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    ban::*, block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*, network::*,
-    notice::*, queue::*, transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*,
+    network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -213,12 +213,69 @@ impl Story {
             peers: vec![alice, bob],
             membership_version: at(95).milliseconds(),
             next_cursor: Some(String::from("bob")),
+            notice: None,
         });
         all.add(Leave::signed(&self.network, 1, at(300), &self.carol));
         all.add(ChallengeAnswer::signed(Some(&self.network), &[0xa5; 32], 1, &self.carol));
         all.add(offline.clone());
         all.add(Notice::signed(&self.network, at(95), vec![online, offline], &self.tracker).unwrap());
         all.add(NoticeAck { applied: 1, stale: 1 });
+        self.add_tracker(all);
+    }
+
+    /// What the tracker finds out when bob does not answer any more.
+    fn add_tracker(&self, all: &mut Examples) {
+        let registration = self.registration("bob", 7702, 1, &self.bob);
+        let probe = NewProbe {
+            network: self.network,
+            helper: self.alice.public().address(),
+            subject: &registration,
+            nonce: [0x5a; 32],
+            timeout_ms: 2_500,
+            time: at(94),
+        };
+        all.add(ProbeRequest::signed(&probe, &self.tracker).unwrap());
+        all.add(ProbeAnswer { answer: None, reason: Some(String::from("connection refused")) });
+        let event = TimelineEvent {
+            id: 17,
+            time: at(95).milliseconds(),
+            kind: TimelineKind::Offline,
+            name: Some(String::from("bob")),
+            address: Some(self.address(&self.bob)),
+            epoch: Some(1),
+            version: Some(at(95).milliseconds()),
+            acknowledged: vec![Acknowledgement {
+                name: String::from("alice"),
+                address: self.address(&self.alice),
+                time: at(95).milliseconds() + 12,
+            }],
+        };
+        all.add(event.clone());
+        all.add(TimelinePage { events: vec![event], next_cursor: Some(String::from("17")) });
+        let tip = |number: usize| TipMessage::from(&self.blocks[number].1);
+        let view = |name: &str, key: &PrivateKey, tip: TipMessage, differs| PeerView {
+            name: name.to_owned(),
+            address: self.address(key),
+            tip: Some(tip),
+            ledger_count: 0,
+            ledger_digest: "0".repeat(64),
+            differs,
+        };
+        all.add(Agreement {
+            asked: at(96).milliseconds(),
+            agree: false,
+            best: Some(tip(1)),
+            differing: vec![String::from("alice")],
+            peers: vec![
+                view("alice", &self.alice, tip(0), vec![Difference::Tip]),
+                view("carol", &self.carol, tip(1), vec![]),
+            ],
+            not_asked: vec![NotAsked {
+                name: String::from("bob"),
+                address: self.address(&self.bob),
+                reason: String::from("it is offline"),
+            }],
+        });
     }
 
     fn add_chain(&self, all: &mut Examples) {

@@ -17,8 +17,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    ban::*, block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*,
-    transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*,
+    queue::*, timeline::*, transaction::*, wallet::*,
 };
 
 #[test]
@@ -68,6 +68,11 @@ fn every_example_is_what_its_type_writes() {
     check::<NoticeChange>();
     check::<Notice>();
     check::<NoticeAck>();
+    check::<ProbeRequest>();
+    check::<ProbeAnswer>();
+    check::<TimelineEvent>();
+    check::<TimelinePage>();
+    check::<Agreement>();
     check::<SealedMessageJson>();
     check::<TransactionMessage>();
     check::<SubmitAnswer>();
@@ -111,6 +116,7 @@ fn every_signature_in_the_examples_holds() {
     example::<Leave>().verify(&network, &public(CAROL_PEM)).unwrap();
     example::<ChallengeAnswer>().verify(&[0xa5; 32], &public(CAROL_PEM)).unwrap();
     example::<Notice>().verify(&network, &public(DAVE_PEM)).unwrap();
+    example::<ProbeRequest>().verify(&network, &public(DAVE_PEM)).unwrap();
     let (header, miner) = example::<MiningComplete>().verify(&network).unwrap();
     assert_eq!(header, Header::try_from(&example::<HeaderMessage>()).unwrap());
     assert_eq!(miner, public(CAROL_PEM));

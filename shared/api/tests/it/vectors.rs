@@ -3,7 +3,7 @@
 use std::fs;
 
 use raclette_api::{
-    membership::{ChallengeAnswer, Leave, NewRegistration, Registration},
+    membership::{ChallengeAnswer, Leave, NewProbe, NewRegistration, ProbeRequest, Registration},
     message::SealedMessageJson,
     mining::MiningComplete,
     network::GenesisReport,
@@ -93,6 +93,7 @@ fn signed_messages_have_the_bytes_of_the_vectors() {
             leave(stored, &signers, &network),
             notice(stored, &signers, &network),
             mining_complete(stored, &signers, &network),
+            probe(stored, &signers, &network),
         ];
         json!({
             "about": "Messages outside of the chain, the bytes that are signed, and whose key signs. The tracker has dave's key.",
@@ -169,6 +170,25 @@ fn mining_complete(stored: &Value, signers: &Signers, network: &NetworkId) -> Va
     let message = keep(stored, "/messages/5/message", made, |kept| kept.verify(network).is_ok());
     let bytes = signing::mining_complete(network, &header, &signers.bob.public().address(), at(11));
     vector("mining_complete", "bob", &message, &bytes)
+}
+
+/// The tracker asks alice to look for bob.
+fn probe(stored: &Value, signers: &Signers, network: &NetworkId) -> Value {
+    let new = signers.registration(*network, "bob", "bob.example.org");
+    let subject = registration(stored, "/messages/6/message/registration", &new, &signers.bob);
+    let probe = NewProbe {
+        network: *network,
+        helper: signers.alice.public().address(),
+        subject: &subject,
+        nonce: [0xcd; 32],
+        timeout_ms: 2_500,
+        time: at(5),
+    };
+    let made = ProbeRequest::signed(&probe, &signers.tracker).unwrap();
+    let tracker = signers.tracker.public();
+    let message = keep(stored, "/messages/6/message", made, |kept| kept.verify(network, tracker).is_ok());
+    let bytes = signing::probe(network, &message.verify(network, tracker).unwrap());
+    vector("probe", "dave", &message, &bytes)
 }
 
 fn stored(name: &str) -> Value {

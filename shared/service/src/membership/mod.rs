@@ -12,5 +12,10 @@ pub mod tracker;
 
 pub use self::{
     directory::{KnownPeer, News, Outcome, PeerDirectory},
-    tracker::{Effects, Event, Member, MemberState, Newcomer, Probe, Refusal, Register, RegisterSettings, base_url},
+    tracker::{
+        Effects, Event, Finding, Happening, Listed, Member, MemberState, Newcomer, Pace, Probe, Prober, Refusal,
+        Register, RegisterSettings, Round, StoredMember, StoredRegister, Testimony, Tombstone,
+        announcing::{self, Acknowledged, Announced, Teller},
+        base_url, run_round,
+    },
 };

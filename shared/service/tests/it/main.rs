@@ -3,4 +3,5 @@
 mod calls;
 mod connections;
 mod requests;
+mod simulation;
 mod support;

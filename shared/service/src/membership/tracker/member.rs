@@ -9,6 +9,7 @@ use raclette_api::{
 };
 use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 
+use super::damping::Damping;
 use crate::queue::Destination;
 
 /// A registration whose signature holds, with the key that it holds for.
@@ -83,6 +84,37 @@ pub struct Member {
     pub last_seen: Timestamp,
     /// How many rounds it has failed in a row. Not stored: after a restart everybody begins with none.
     pub failed_rounds: u32,
+    /// How often it has changed of late. Not stored either.
+    pub(super) damping: Damping,
+}
+
+/// A member as it was stored.
+#[derive(Debug, Clone)]
+pub struct StoredMember {
+    /// Its last registration, whose signature holds.
+    pub newcomer: Newcomer,
+    /// Whether it was there.
+    pub state: MemberState,
+    /// The version of its last change.
+    pub version: u64,
+    /// Its last sign of life.
+    pub last_seen: Timestamp,
+}
+
+impl From<StoredMember> for Member {
+    fn from(stored: StoredMember) -> Self {
+        let StoredMember { newcomer: Newcomer { registration, key }, state, version, last_seen } = stored;
+        Self {
+            name: registration.name.clone(),
+            key,
+            registration: Arc::new(registration),
+            state,
+            version,
+            last_seen,
+            failed_rounds: 0,
+            damping: Damping::default(),
+        }
+    }
 }
 
 impl Member {
@@ -100,8 +132,12 @@ impl Member {
 
     /// Whether a registration of this member with this key and name says nothing new: same epoch, same place.
     pub(super) fn is_repeated_by(&self, registration: &Registration) -> bool {
-        let known = &self.registration;
-        (known.epoch, &known.host, known.port) == (registration.epoch, &registration.host, registration.port)
+        self.epoch() == registration.epoch && self.is_at(registration)
+    }
+
+    /// Whether a registration names the place that the others know.
+    pub(super) fn is_at(&self, registration: &Registration) -> bool {
+        (&self.registration.host, self.registration.port) == (&registration.host, registration.port)
     }
 
     /// Where it said that it can be reached, whether or not it can be now.

@@ -1,27 +1,47 @@
 //! The tracker's register of members: `step(now, event) -> effects`.
 //!
-//! A member is online until it fails three rounds of probes in a row (suspect in between), says farewell, or is freed by the
-//! operator. It is online again with its next registration or as soon as it answers a probe.
+//! A member is online until it fails three rounds of probes in a row (suspect in between) and nobody else reaches it either,
+//! or says farewell. It is online again with its next registration or as soon as it answers a probe.
+//!
+//! - [`round`] judges a round, [`rounds`] runs one, [`pace`] says how quickly.
+//! - [`caution`] is the tracker's doubt in itself, [`damping`] its patience with members that flap.
+//! - [`announcing`] tells the others.
 //!
 //! The register lives in memory and is cheap to copy: a service steps a copy, stores the effects, and only then lets the copy
 //! take the place of the original. What the next start needs is in [`Member`]; failed rounds are not, so that everybody gets
 //! fresh rounds after a restart.
 
+pub mod announcing;
+mod caution;
+mod damping;
+mod effects;
+mod event;
 mod member;
+mod pace;
 mod round;
+mod rounds;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use raclette_api::network::PeerCounts;
+use raclette_api::{network::PeerCounts, timeline::TimelineKind};
 use raclette_chain::{address::Address, time::Timestamp};
 
-use self::round::Caution;
+use self::caution::Caution;
 pub use self::{
-    member::{Member, MemberState, Newcomer, base_url},
-    round::{Probe, RegisterSettings},
+    effects::{Effects, Happening, Listed, Tombstone},
+    event::{Event, Refusal},
+    member::{Member, MemberState, Newcomer, StoredMember, base_url},
+    pace::Pace,
+    round::{Finding, HELPERS, Probe, RegisterSettings},
+    rounds::{Prober, Round, Testimony, run_round},
 };
+
+/// For so many rounds after a restart nobody is called offline.
+const SETTLING: u32 = 3;
+/// For so long a freed key's old registrations are refused.
+const TOMBSTONE: Duration = Duration::from_secs(24 * 3_600);
 
 /// Everybody who ever registered here.
 #[derive(Debug, Clone)]
@@ -31,108 +51,43 @@ pub struct Register {
     names: BTreeMap<String, Address>,
     version: u64,
     caution: Caution,
+    tombstones: BTreeMap<Address, Tombstone>,
+    /// How many rounds have to be over before anybody is called offline.
+    settling: u32,
 }
 
-/// What the register hears.
-#[derive(Debug, Clone)]
-pub enum Event {
-    /// A registration whose signature holds, from a peer that answered a challenge at the address in it.
-    Registered(Newcomer),
-    /// A farewell whose signature holds.
-    Left {
-        /// Who leaves.
-        address: Address,
-        /// The epoch it leaves.
-        epoch: u64,
-    },
-    /// Any other request of a member whose signature holds.
-    SignOfLife {
-        /// Whose.
-        address: Address,
-    },
-    /// A round of probes is over.
-    RoundEnded(Vec<Probe>),
-    /// The operator frees a name.
-    NameFreed {
-        /// The name.
-        name: String,
-    },
-}
-
-/// Why the register does not take an event. It has not changed then.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The name belongs to another key.
-    #[error("the name {name} belongs to {owner}, which is {}", .state.as_str())]
-    NameTaken {
-        /// The name.
-        name: String,
-        /// Whose it is.
-        owner: Address,
-        /// Whether the owner is there.
-        state: MemberState,
-    },
-    /// The key is registered under another name.
-    #[error("this key is registered as {name}")]
-    KeyHasName {
-        /// That name.
-        name: String,
-    },
-    /// A newer epoch is known, or this one with another registration.
-    #[error("epoch {found} is not above {current}")]
-    StaleEpoch {
-        /// The epoch known.
-        current: u64,
-        /// The epoch given.
-        found: u64,
-    },
-    /// Nobody with this address ever registered.
-    #[error("{address} is not registered here")]
-    UnknownAddress {
-        /// The address.
-        address: Address,
-    },
-    /// Nobody has this name.
-    #[error("nobody is registered as {name}")]
-    UnknownName {
-        /// The name.
-        name: String,
-    },
-    /// A name cannot be freed while its owner is there.
-    #[error("{name} is {}", .state.as_str())]
-    StillThere {
-        /// The name.
-        name: String,
-        /// The owner's state.
-        state: MemberState,
-    },
-}
-
-/// What follows from an event.
+/// What a register was when it was stored.
 #[derive(Debug, Clone, Default)]
-pub struct Effects {
-    /// Members with a new version, as they are now: to be stored, and all others have to hear of them.
-    pub changed: Vec<Arc<Member>>,
-    /// Members of whom only [`Member::last_seen`] has changed.
-    pub seen: Vec<Address>,
-    /// Members that came online: what waits for them is due.
-    pub returned: Vec<Address>,
-    /// Members to forget.
-    pub removed: Vec<Address>,
+pub struct StoredRegister {
+    /// Everybody who ever registered.
+    pub members: Vec<StoredMember>,
+    /// The highest version that was ever given out.
+    pub version: u64,
+    /// Keys whose names were freed.
+    pub tombstones: Vec<Tombstone>,
 }
 
 impl Register {
     /// An empty register.
     #[must_use]
     pub fn new(settings: RegisterSettings) -> Self {
-        Self { settings, members: BTreeMap::new(), names: BTreeMap::new(), version: 0, caution: Caution::default() }
+        Self {
+            settings,
+            members: BTreeMap::new(),
+            names: BTreeMap::new(),
+            version: 0,
+            caution: Caution::default(),
+            tombstones: BTreeMap::new(),
+            settling: 0,
+        }
     }
 
-    /// The register as it was stored. `version` is the highest that was ever given out.
+    /// The register as it was stored.
     #[must_use]
-    pub fn restored(settings: RegisterSettings, members: impl IntoIterator<Item = Member>, version: u64) -> Self {
-        let mut register = Self { version, ..Self::new(settings) };
-        for member in members {
+    pub fn restored(settings: RegisterSettings, stored: StoredRegister) -> Self {
+        let mut register = Self { version: stored.version, settling: SETTLING, ..Self::new(settings) };
+        register.tombstones = stored.tombstones.into_iter().map(|tombstone| (tombstone.address, tombstone)).collect();
+        for member in stored.members.into_iter().map(Member::from) {
             register.version = register.version.max(member.version);
             register.names.insert(member.name.clone(), member.address());
             register.members.insert(member.address(), Arc::new(member));
@@ -150,7 +105,8 @@ impl Register {
             Event::Left { address, epoch } => self.leave(now, &address, epoch),
             Event::SignOfLife { address } => self.sign_of_life(now, &address),
             Event::RoundEnded(probes) => Ok(self.end_round(now, &probes)),
-            Event::NameFreed { name } => self.free_name(&name),
+            Event::NameFreed { name } => self.free_name(now, &name),
+            Event::SelfPreservationOverridden => self.override_caution(),
         }
     }
 
@@ -165,11 +121,18 @@ impl Register {
             let state = self.members.get(owner).map_or(MemberState::Offline, |member| member.state);
             return Err(Refusal::NameTaken { name: name.clone(), owner: *owner, state });
         }
-        let Some(known) = self.members.get(&address) else { return Ok(()) };
+        let found = newcomer.registration.epoch;
+        let Some(known) = self.members.get(&address) else {
+            // Its name was freed: what it signed before must not bring it back.
+            let buried = self.tombstones.get(&address).map(|tombstone| tombstone.epoch);
+            return match buried {
+                Some(current) if found <= current => Err(Refusal::StaleEpoch { current, found }),
+                Some(_) | None => Ok(()),
+            };
+        };
         if known.name != *name {
             return Err(Refusal::KeyHasName { name: known.name.clone() });
         }
-        let found = newcomer.registration.epoch;
         let repeated = known.is_repeated_by(&newcomer.registration) && known.state != MemberState::Left;
         if found > known.epoch() || repeated {
             Ok(())
@@ -188,18 +151,30 @@ impl Register {
             return self.sign_of_life(now, &address);
         }
         let mut effects = Effects::default();
-        let member = Member {
-            name: newcomer.registration.name.clone(),
-            key: newcomer.key,
-            registration: Arc::new(newcomer.registration),
-            state: MemberState::Online,
-            version: 0,
-            last_seen: now,
-            failed_rounds: 0,
-        };
+        let known = self.members.get(&address).cloned();
+        let mut member =
+            Member::from(StoredMember { newcomer, state: MemberState::Online, version: 0, last_seen: now });
         self.names.insert(member.name.clone(), address);
+        self.tombstones.remove(&address);
         effects.returned.push(address);
-        self.put_changed(now, member, &mut effects);
+        let kind = match &known {
+            None => TimelineKind::Joined,
+            Some(known) if known.is_online() => TimelineKind::Registered,
+            Some(_) => TimelineKind::Returned,
+        };
+        let Some(known) = known else {
+            self.put_changed(now, member, kind, &mut effects);
+            return Ok(effects);
+        };
+        member.damping = known.damping.clone();
+        member.damping.alive();
+        let others_reach_it = known.is_online() && known.is_at(&member.registration);
+        if others_reach_it && member.damping.is_flapping(now) {
+            // It starts over and over in the same place: the list tells its new epoch, and nobody is disturbed.
+            self.put_listed(now, member, known.version, kind, &mut effects);
+        } else {
+            self.put_changed(now, member, kind, &mut effects);
+        }
         Ok(effects)
     }
 
@@ -211,7 +186,7 @@ impl Register {
         let mut effects = Effects::default();
         if member.state != MemberState::Left {
             let member = Member { state: MemberState::Left, last_seen: now, failed_rounds: 0, ..Member::clone(member) };
-            self.put_changed(now, member, &mut effects);
+            self.put_changed(now, member, TimelineKind::Left, &mut effects);
         }
         Ok(effects)
     }
@@ -225,39 +200,68 @@ impl Register {
 
     /// The member gave a sign of life. Who has left stays gone until it registers again.
     fn alive(&mut self, now: Timestamp, member: &Arc<Member>, effects: &mut Effects) {
-        let alive = Member { last_seen: now.max(member.last_seen), failed_rounds: 0, ..Member::clone(member) };
+        let mut alive = Member { last_seen: now.max(member.last_seen), failed_rounds: 0, ..Member::clone(member) };
+        alive.damping.alive();
         match member.state {
             MemberState::Online => {
                 effects.seen.push(alive.address());
+                if member.failed_rounds > 0 {
+                    effects.happened.push(Happening::of(TimelineKind::Recovered, member));
+                }
                 self.members.insert(alive.address(), Arc::new(alive));
             }
             MemberState::Offline => {
                 effects.returned.push(alive.address());
-                self.put_changed(now, Member { state: MemberState::Online, ..alive }, effects);
+                let alive = Member { state: MemberState::Online, ..alive };
+                self.put_changed(now, alive, TimelineKind::Returned, effects);
             }
             MemberState::Left => {}
         }
     }
 
-    fn free_name(&mut self, name: &str) -> Result<Effects, Refusal> {
+    fn free_name(&mut self, now: Timestamp, name: &str) -> Result<Effects, Refusal> {
         let unknown = || Refusal::UnknownName { name: name.to_owned() };
         let address = *self.names.get(name).ok_or_else(unknown)?;
-        let member = self.members.get(&address).ok_or_else(unknown)?;
+        let member = self.members.get(&address).cloned().ok_or_else(unknown)?;
         if member.state == MemberState::Online {
             return Err(Refusal::StillThere { name: name.to_owned(), state: member.state });
         }
         self.names.remove(name);
         self.members.remove(&address);
-        Ok(Effects { removed: vec![address], ..Effects::default() })
+        let tombstone = Tombstone { address, epoch: member.epoch(), until: now.saturating_add(TOMBSTONE) };
+        self.tombstones.insert(address, tombstone);
+        let happened = vec![Happening::of(TimelineKind::NameFreed, &member)];
+        Ok(Effects { removed: vec![tombstone], happened, ..Effects::default() })
+    }
+
+    fn override_caution(&mut self) -> Result<Effects, Refusal> {
+        if !self.caution.override_now() {
+            return Err(Refusal::NoSelfPreservation);
+        }
+        let happened = vec![Happening::of_tracker(TimelineKind::SelfPreservationEnded)];
+        Ok(Effects { happened, ..Effects::default() })
     }
 
     /// Puts a member that the others have to hear of, with the next version.
-    fn put_changed(&mut self, now: Timestamp, member: Member, effects: &mut Effects) {
+    fn put_changed(&mut self, now: Timestamp, mut member: Member, kind: TimelineKind, effects: &mut Effects) {
+        member.damping.told(now);
+        let member = self.put(now, member, kind, effects);
+        effects.changed.push(member);
+    }
+
+    /// Puts a member whose news are in the list for whoever asks, with the next version.
+    fn put_listed(&mut self, now: Timestamp, member: Member, previous: u64, kind: TimelineKind, effects: &mut Effects) {
+        let member = self.put(now, member, kind, effects);
+        effects.listed.push(Listed { member, previous });
+    }
+
+    fn put(&mut self, now: Timestamp, member: Member, kind: TimelineKind, effects: &mut Effects) -> Arc<Member> {
         // By the clock, so that versions grow even if the register is lost; by one, when the clock does not.
         self.version = (self.version + 1).max(now.milliseconds());
         let member = Arc::new(Member { version: self.version, ..member });
         self.members.insert(member.address(), member.clone());
-        effects.changed.push(member);
+        effects.happened.push(Happening::told(kind, &member));
+        member
     }
 
     /// The member with this address.
@@ -274,13 +278,28 @@ impl Register {
             .filter_map(|(_, address)| self.members.get(address))
     }
 
+    /// The member with this name.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<Member>> {
+        self.names.get(name).and_then(|address| self.members.get(address))
+    }
+
+    /// Members that changed after a version, in the order of their versions.
+    #[must_use]
+    pub fn since(&self, version: u64) -> Vec<&Arc<Member>> {
+        let mut members: Vec<_> = self.members.values().filter(|member| member.version > version).collect();
+        members.sort_by_key(|member| member.version);
+        members
+    }
+
     /// The highest version given out.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Whether the last round failed so widely that the tracker suspects its own connection and reported nobody.
+    /// Whether so many members were silent in the last round, and nobody could confirm that they are gone, that the tracker
+    /// suspects its own connection.
     #[must_use]
     pub fn self_preservation(&self) -> bool {
         self.caution.is_active()

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
 use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
-use crate::client::SendError;
+use crate::{client::SendError, clock::Clock, dice::Dice};
 
 /// The table, as the drain sees it; each service has its own way to write.
 pub trait QueueStore: Send + Sync {
@@ -59,6 +59,10 @@ pub struct DrainOptions {
     pub most_expiring: u32,
     /// How long requests under way may go on when the service stops.
     pub grace: Duration,
+    /// The clock that says what is due.
+    pub clock: Clock,
+    /// The randomness of the pace.
+    pub dice: Dice,
 }
 
 impl Default for DrainOptions {
@@ -70,6 +74,8 @@ impl Default for DrainOptions {
             period: Duration::from_secs(30),
             most_expiring: 10_000,
             grace: Duration::from_secs(2),
+            clock: Clock::system(),
+            dice: Dice::system(),
         }
     }
 }
@@ -129,6 +135,10 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         }
     }
 
+    fn now(&self) -> Timestamp {
+        self.options.clock.now()
+    }
+
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), S::Error> {
         let mut book = Book::default();
         let mut in_flight = InFlight::new();
@@ -138,6 +148,8 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
             self.start_due(&mut book, &mut in_flight).await?;
             let wait = self.wait(&book).await?;
             tokio::select! {
+                // In this order, so that a simulation can repeat itself.
+                biased;
                 () = shutdown.cancelled() => break,
                 Some(outcome) = in_flight.next(), if !in_flight.is_empty() => {
                     self.settle(outcome, &mut book, &mut in_flight).await?;
@@ -150,7 +162,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
                 _ = sweep.tick() => {
                     book.look_again();
                     let most = self.options.most_expiring;
-                    self.store.change(vec![QueueChange::Expire { now: now() }, QueueChange::Trim { most }]).await?;
+                    self.store.change(vec![QueueChange::Expire { now: self.now() }, QueueChange::Trim { most }]).await?;
                 }
             }
         }
@@ -171,7 +183,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
             if free == 0 {
                 return Ok(());
             }
-            let now = now();
+            let now = self.now();
             let limit = u32::try_from(free).unwrap_or(u32::MAX);
             let rows = self.store.due(now, limit, &book.excluded(now)).await?;
             if rows.is_empty() {
@@ -195,7 +207,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         if book.in_flight() >= self.options.parallel {
             return Ok(self.options.period);
         }
-        let now = now();
+        let now = self.now();
         let next_row = self.store.next_due(&book.excluded(now)).await?;
         let next = next_row.into_iter().chain(book.next_release(now)).min();
         let wait = next.map_or(self.options.period, |next| {
@@ -256,13 +268,13 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
             }
             Verdict::Retry { at_least, scope } => {
                 self.handle.count_failed();
-                let random = rand::random::<f64>();
+                let random = self.options.dice.roll();
                 let backoff = &self.options.backoff;
                 let next_at = match scope {
-                    Scope::Destination => book.failed(destination, attempts, at_least, now(), backoff, random),
+                    Scope::Destination => book.failed(destination, attempts, at_least, self.now(), backoff, random),
                     Scope::Row => {
                         book.answered(&destination);
-                        now().saturating_add(backoff.delay(attempts.saturating_add(1), random))
+                        self.now().saturating_add(backoff.delay(attempts.saturating_add(1), random))
                     }
                 };
                 tracing::debug!(destination = destination_name, kind, subject, version, error, "postponed");
@@ -270,10 +282,6 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
             }
         }
     }
-}
-
-fn now() -> Timestamp {
-    Timestamp::new(crate::clock::now_ms()).unwrap_or(Timestamp::MAX)
 }
 
 impl<D: Directory> Directory for Arc<D> {

@@ -14,6 +14,10 @@ use tokio::sync::Notify;
 use super::*;
 use crate::queue::{Counts, SCHEMA, sql};
 
+fn now() -> Timestamp {
+    Clock::system().now()
+}
+
 /// One connection behind a lock.
 struct Table {
     connection: tokio::sync::Mutex<SqliteConnection>,
