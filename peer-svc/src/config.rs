@@ -70,6 +70,11 @@ pub struct Config {
     #[arg(long, env = "RACLETTE_TRACKER_INTERVAL", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub tracker_interval: Duration,
 
+    /// Make the database anew: keep the damaged one aside, take over all that is sound in it, block by block, and fetch the
+    /// rest from other peers. Key and token stay as they are
+    #[arg(long)]
+    pub rebuild: bool,
+
     /// Where to listen, and where the files are.
     #[command(flatten)]
     pub listen: ListenArgs,

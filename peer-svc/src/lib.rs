@@ -1,7 +1,7 @@
 //! A Raclette peer.
 //!
 //! # Layout, in reading order
-//! - [`config`]: flags and environment. [`mod@run`]: puts a peer together, starts it, and stops it.
+//! - [`config`]: flags and environment. [`mod@run`]: puts a peer together, starts it, and stops it. `rebuild`: makes a new file of a damaged one.
 //! - [`http`]: the API; thin callers of the node. [`tasks`]: what happens by itself.
 //! - [`node`]: the application: the chain, the ledger, the owner's mail, and the one writer. [`miner`]: mining jobs.
 //! - [`net`]: calling other services. [`store`]: the SQLite file.
@@ -15,6 +15,7 @@ pub mod miner;
 pub mod net;
 pub mod node;
 pub mod penalties;
+mod rebuild;
 pub mod run;
 pub mod status;
 pub mod store;

@@ -73,6 +73,7 @@ impl Miner {
     /// [`MineError::Busy`], or the node is not ready.
     pub fn start(&self, order: Order) -> Result<Arc<Job>, MineError> {
         let state = self.node.state()?;
+        self.node.has_room()?;
         let mut jobs = self.jobs();
         if let Some(running) = jobs.iter().find(|job| job.is_running()) {
             return Err(MineError::Busy { id: running.id().to_owned() });

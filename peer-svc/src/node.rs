@@ -8,6 +8,7 @@ mod accept;
 mod blocks;
 mod branch;
 mod chain;
+mod checksum;
 mod directory;
 mod draft;
 mod error;
@@ -16,8 +17,10 @@ mod later;
 mod mail;
 mod mempool;
 mod probe;
+mod recheck;
 mod side;
 mod state;
+mod storage;
 mod told;
 mod verified;
 mod verifier;
@@ -43,6 +46,7 @@ pub use mail::{Balance, DELIVERY, MailItem};
 pub use mempool::{Incoming, TransactionOutcome};
 pub use probe::{ProbeOrder, Probes};
 pub use state::State;
+pub use storage::Storage;
 use verified::RefusedBlocks;
 pub use verified::VerifiedLeaves;
 use verifier::Verifier;
@@ -77,6 +81,7 @@ pub struct Node {
     identity: Identity,
     readers: SqlitePool,
     state: watch::Receiver<Option<Arc<State>>>,
+    storage: watch::Receiver<Storage>,
     members: Members,
     commands: mpsc::Sender<Command>,
     events: broadcast::Sender<Event>,
@@ -100,6 +105,8 @@ pub struct WriterEnds {
     pub commands: mpsc::Receiver<Command>,
     /// Where the new state is published.
     pub state: watch::Sender<Option<Arc<State>>>,
+    /// Where it is told how the store fares.
+    pub storage: watch::Sender<Storage>,
     /// Where it is told what happened.
     pub events: broadcast::Sender<Event>,
     /// Where others read what happened.
@@ -117,12 +124,14 @@ impl Node {
     ) -> (Arc<Self>, WriterEnds) {
         let (commands, receiver) = mpsc::channel(WAITING_COMMANDS);
         let (publisher, state) = watch::channel(state);
+        let (storage_publisher, storage) = watch::channel(Storage::default());
         let (events, _) = broadcast::channel(EVENTS);
         let feed = Feed::new(readers.clone());
         let node = Self {
             identity,
             readers,
             state,
+            storage,
             members,
             commands,
             events: events.clone(),
@@ -134,7 +143,8 @@ impl Node {
             later: LaterBlocks::default(),
             sending: Mutex::new(()),
         };
-        (Arc::new(node), WriterEnds { commands: receiver, state: publisher, events, feed })
+        let ends = WriterEnds { commands: receiver, state: publisher, storage: storage_publisher, events, feed };
+        (Arc::new(node), ends)
     }
 
     /// Who this peer is.
@@ -205,6 +215,7 @@ impl Node {
         &self,
         command: impl FnOnce(oneshot::Sender<Result<T, NodeError>>) -> Command,
     ) -> Result<T, NodeError> {
+        self.has_room()?;
         let (answer, answered) = oneshot::channel();
         self.commands.send(command(answer)).await.map_err(|_| NodeError::ShuttingDown)?;
         answered.await.map_err(|_| NodeError::ShuttingDown)?

@@ -40,6 +40,7 @@ use crate::{
     miner::Miner,
     net::Net,
     node::{Identity, Members, Node, Probes, State, writer},
+    rebuild,
     status::Status,
     store::{self, StoreError, meta},
     tasks::{self, later::Later, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync, wallet::Wallet},
@@ -71,17 +72,24 @@ pub enum RunError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The store cannot be opened, or failed.
-    #[error(transparent)]
+    #[error("{error}{mend}", error = .0, mend = mend(.0))]
     Store(#[from] StoreError),
     /// Where to listen, or what to advertise, is not clear.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// A stored value is not what this program wrote.
-    #[error("the database holds a value that makes no sense: {0}")]
-    Value(String),
     /// The operating system refuses something.
     #[error("{0}")]
     Io(#[from] io::Error),
+}
+
+/// How a damaged file is mended, for people.
+fn mend(error: &StoreError) -> &'static str {
+    if error.is_damaged() {
+        ". Start the peer once with --rebuild: it keeps the damaged file aside, makes a new one of all that is sound in it, and \
+         fetches the rest from other peers"
+    } else {
+        ""
+    }
 }
 
 /// What is known of a peer as soon as it listens.
@@ -117,8 +125,13 @@ pub async fn run_and_tell(
     crash_point("start", "directory_locked");
     let key = load_key(&config, &directory)?;
     let gate = config.access.owner_gate(&directory)?;
-    let (writer, readers) = store::open(&directory.file("peer.sqlite")).await?;
     let owner = key.public().address();
+    let identity = Identity { name: config.name.clone(), key: Arc::new(key) };
+    let file = directory.file("peer.sqlite");
+    if config.rebuild {
+        rebuild::rebuild(&file, &identity).await?;
+    }
+    let (mut writer, readers) = store::open(&file).await?;
     crash_point("start", "store_open");
 
     let genesis = stored_genesis(&readers).await?;
@@ -127,9 +140,14 @@ pub async fn run_and_tell(
         Some(genesis) => Some(Arc::new(State::load(genesis, &readers, now).await?)),
         None => None,
     };
+    if let Some(state) = &state
+        && meta::get(&readers, meta::key::CHECKSUM).await?.is_none()
+    {
+        // A file of an older program gets its checksum here.
+        meta::set(&mut writer, meta::key::CHECKSUM, &state.checksum.to_string()).await?;
+    }
     let members = Members::restored(owner, &store::peers::all(&readers).await?);
     crash_point("start", "members_loaded");
-    let identity = Identity { name: config.name.clone(), key: Arc::new(key) };
     let (node, ends) = Node::new(identity, readers.clone(), state, members);
     let status = Arc::new(stored_status(&config, &readers).await?);
 
@@ -300,21 +318,22 @@ fn load_key(config: &Config, directory: &DataDir) -> Result<PrivateKey, RunError
 async fn stored_genesis(readers: &sqlx::SqlitePool) -> Result<Option<Genesis>, RunError> {
     let Some(json) = meta::get(readers, meta::key::GENESIS).await? else { return Ok(None) };
     let message: raclette_api::network::GenesisMessage =
-        serde_json::from_str(&json).map_err(|error| RunError::Value(error.to_string()))?;
-    Genesis::try_from(&message).map(Some).map_err(|error| RunError::Value(error.to_string()))
+        serde_json::from_str(&json).map_err(|error| StoreError::damaged("the genesis block", &error))?;
+    Ok(Some(Genesis::try_from(&message).map_err(|error| StoreError::damaged("the genesis block", &error))?))
 }
 
 async fn stored_status(config: &Config, readers: &sqlx::SqlitePool) -> Result<Status, RunError> {
     let key = match meta::get(readers, meta::key::TRACKER_KEY).await? {
-        Some(pem) => {
-            Some(encoding::public_key("tracker_key", &pem).map_err(|error| RunError::Value(error.to_string()))?)
-        }
+        Some(pem) => Some(
+            encoding::public_key("tracker_key", &pem)
+                .map_err(|error| StoreError::damaged("the tracker's key", &error))?,
+        ),
         None => None,
     };
     // A key named by the owner counts more than the one that is remembered.
     let key: Option<PublicKey> = key.filter(|key| config.tracker_key.is_none_or(|wanted| key.address() == wanted));
     let epoch = match meta::get(readers, meta::key::EPOCH).await? {
-        Some(text) => text.parse().map_err(|_| RunError::Value(format!("epoch {text:?}")))?,
+        Some(text) => text.parse().map_err(|_| StoreError::damaged("the epoch", &text))?,
         None => 0,
     };
     Ok(Status::new(config.tracker.to_string(), key, config.tracker_key, epoch))

@@ -10,12 +10,17 @@ pub mod ledger;
 pub mod mail;
 pub mod meta;
 pub mod peers;
+pub mod salvage;
 mod schema;
 pub mod waiting;
 
 use std::path::Path;
 
-use raclette_chain::codec::DecodeError;
+use raclette_chain::{
+    codec::{self, DecodeError},
+    hash::NetworkId,
+    transaction::SignedTransaction,
+};
 use raclette_service::sqlite::{self, parts};
 use sqlx::{SqliteConnection, SqlitePool};
 
@@ -63,6 +68,16 @@ async fn execute(connection: &mut SqliteConnection, sql: &'static str) -> Result
 /// A record that the chain's codec cannot read.
 fn undecodable(error: &DecodeError) -> StoreError {
     StoreError::damaged("a stored record", error)
+}
+
+/// A stored transaction, which must be the one its id names.
+fn transaction(id: &[u8], body: &[u8], network: &NetworkId) -> Result<SignedTransaction, StoreError> {
+    let transaction = codec::decode_transaction(body, network).map_err(|error| undecodable(&error))?;
+    if transaction.id().as_bytes().as_slice() == id {
+        Ok(transaction)
+    } else {
+        Err(StoreError::damaged("a stored transaction", &"it is not the one its id names"))
+    }
 }
 
 /// Reads 32 bytes out of a column.

@@ -31,6 +31,10 @@ const DRAIN: Duration = Duration::from_millis(3_200);
 /// How long the tasks may then finish what they are doing. Both together stay below 5 s.
 const STOP: Duration = Duration::from_millis(1_300);
 
+/// How a damaged file is mended, for people.
+const MEND: &str = ". Move tracker.sqlite out of the data directory and start again with the same flags: the peers register \
+    anew, and bring the genesis block along";
+
 /// Why the tracker does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
@@ -44,7 +48,7 @@ pub enum RunError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The database cannot be used.
-    #[error(transparent)]
+    #[error("{error}{mend}", error = .0, mend = if .0.is_damaged() { MEND } else { "" })]
     Store(#[from] StoreError),
     /// The parameters given are not allowed, or not those of the network in the data directory.
     #[error(transparent)]

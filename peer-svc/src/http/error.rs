@@ -17,6 +17,10 @@ const SOON: u64 = 2;
 /// In how many seconds a full ledger may have room again.
 const LATER: u64 = 10;
 
+/// What mends a damaged file.
+const REBUILD: &str =
+    "stop the peer and start it once with --rebuild: it makes its database anew and fetches what is lost from others";
+
 /// The extension member that names the rule that was broken.
 const RULE: &str = "rule";
 
@@ -32,6 +36,7 @@ impl From<NodeError> for Problem {
             NodeError::StorageFull => Self::new(Code::StorageFull, detail)
                 .mend("free some space on the disk that holds the peer's data directory, then try again"),
             NodeError::Storage(cause) => Self::internal(cause),
+            NodeError::Damaged(_) => Self::new(Code::StorageDamaged, detail).mend(REBUILD),
             NodeError::Block(error) => block(&error),
             NodeError::KnownInvalid { .. } => Self::new(Code::BlockRefused, detail).with(RULE, "known_invalid"),
             NodeError::Ledger(error) => ledger(&error),
@@ -146,5 +151,5 @@ pub(super) fn parameter(name: &str, expected: &str, found: &str) -> Problem {
 
 /// A block whose header is known, but whose body is not in the store: the store is damaged.
 pub(super) fn body_missing(hash: &BlockHash) -> Problem {
-    Problem::internal(format_args!("the body of block {hash} is missing"))
+    Problem::new(Code::StorageDamaged, format!("The body of block {hash} is missing.")).mend(REBUILD)
 }

@@ -4,10 +4,11 @@ use raclette_api::chain::SyncState;
 use raclette_service::health::Check;
 
 use super::App;
+use crate::node::Storage;
 
 /// Looks at every part of this peer.
 pub(super) async fn checks(app: App) -> Vec<Check> {
-    vec![database(&app).await, network(&app), sync(&app), tracker(&app)]
+    vec![database(&app).await, storage(&app), network(&app), sync(&app), tracker(&app)]
 }
 
 async fn database(app: &App) -> Check {
@@ -17,6 +18,16 @@ async fn database(app: &App) -> Check {
             tracing::warn!(%error, "the database cannot be read");
             Check::failed("database", "it cannot be read")
         }
+    }
+}
+
+fn storage(app: &App) -> Check {
+    match app.node.storage() {
+        Storage::Working => Check::ok("storage"),
+        Storage::Full => {
+            Check::degraded("storage", "the disk is full: reading goes on, nothing is taken until there is room")
+        }
+        Storage::Failed(reason) => Check::failed("storage", reason),
     }
 }
 

@@ -79,6 +79,9 @@ async fn search(node: &Arc<Node>, race: &Race, job: &Arc<Job>, order: Order) -> 
         if state.tip().hash != start {
             return lost(node, &state).await;
         }
+        if let Err(error) = node.has_room() {
+            return Outcome::Failed { reason: error.to_string() };
+        }
         if let Some(until) = race.paused_until(&state, Instant::now()) {
             pause(node, job).await;
             // A new tip ends the waiting; so does the end of patience.

@@ -51,6 +51,7 @@ pub(super) async fn accept_block(
     store::blocks::insert(connection, &block, draft.now, relay).await?;
     crash_point("block", "stored");
     state.index.insert(*block.header());
+    draft.blocks([hash]);
     // 5. If its branch wins, it becomes the active one.
     let told_before = draft.told.len();
     let outcome = activate_best(connection, draft, &block).await?;
@@ -93,6 +94,7 @@ async fn activate_best(
                     refusal.get_or_insert(NodeError::Block(error));
                 }
                 candidate = state.index.best().hash;
+                draft.blocks(marked);
             }
         }
     }

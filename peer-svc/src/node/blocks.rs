@@ -118,6 +118,7 @@ impl Node {
     /// # Errors
     /// When the block is not valid, or cannot be stored.
     pub async fn submit_block(&self, block: Block<Unchecked>, origin: Origin) -> Result<BlockOutcome, NodeError> {
+        self.has_room()?;
         let state = self.state()?;
         if let Some(outcome) = self.judge_header(block.header(), origin, &state)? {
             return Ok(outcome);
@@ -187,8 +188,9 @@ impl Node {
     /// many to a commit.
     ///
     /// # Errors
-    /// When this peer is stopping.
+    /// When the disk is full, or this peer is stopping.
     pub async fn hand_in(&self, block: VerifiedBlock, origin: Origin) -> Result<HandedIn, NodeError> {
+        self.has_room()?;
         let (answer, answered) = oneshot::channel();
         let command = Command::Block(Box::new(block), origin, answer);
         self.commands.send(command).await.map_err(|_| NodeError::ShuttingDown)?;

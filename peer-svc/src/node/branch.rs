@@ -21,7 +21,7 @@ use raclette_chain::{
 use raclette_service::crash_point::crash_point;
 use sqlx::SqliteConnection;
 
-use super::{Event, State, draft::Draft, told};
+use super::{Event, State, draft::Draft, recheck, told};
 use crate::store::{self, StoreError};
 
 /// What a branch that has passed every rule does.
@@ -80,6 +80,7 @@ pub(super) async fn follow(
         draft.tell_at(told_before, &reorg);
     }
     draft.accounts(switched.changed);
+    draft.blocks(path.disconnect.iter().chain(&path.connect).copied());
     let new = path.connect.last().copied().unwrap_or(old);
     draft.events.push(Event::Tip { old, new, disconnected, returned });
     Ok(Ok(()))
@@ -94,10 +95,10 @@ async fn switch(
 ) -> Result<Result<Switched, (BlockHash, BlockError)>, StoreError> {
     let mut overlay = Overlay::new(&state.accounts);
     for hash in &path.disconnect {
-        let entry = state.index.get(hash).ok_or_else(|| damaged(hash, "it is not in the index"))?;
-        overlay.revert(&store::blocks::undo(connection, hash).await?);
+        let block = read(connection, state, hash, newcomer).await?;
+        recheck::take_off(&block, &store::blocks::undo(connection, hash).await?, &mut overlay, state)?;
         crash_point("reorganisation", "reverted");
-        store::blocks::deactivate(connection, hash, entry.header.height).await?;
+        store::blocks::deactivate(connection, hash, block.header().height).await?;
         crash_point("reorganisation", "deactivated");
     }
     let mut state_hashes: Vec<(BlockHash, StateHash)> = Vec::with_capacity(path.connect.len());

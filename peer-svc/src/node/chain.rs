@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use raclette_api::membership::PeerRecord;
 use raclette_chain::{
     block::{Block, Checked},
     genesis::Genesis,
@@ -12,7 +11,7 @@ use raclette_chain::{
 };
 use raclette_service::queue::QueueChange;
 
-use super::{Node, NodeError, State, writer::Command};
+use super::{Node, NodeError, State, recheck, writer::Command};
 use crate::store;
 
 /// Where a transaction is.
@@ -65,18 +64,29 @@ impl Node {
         if let Some(transaction) = state.ledger.get(id) {
             return Ok((Arc::clone(transaction), TransactionPlace::Pending));
         }
-        if let Some((height, position)) = store::blocks::position(&self.readers, id).await?
-            && let Some(entry) = state.index.at(height)
-            && let Some(transaction) =
-                store::blocks::transaction(&self.readers, &entry.hash, position, &state.rules.network).await?
-            && transaction.id() == *id
+        if let Some((height, position, transaction)) =
+            store::blocks::transaction(&self.readers, id, &state.rules.network).await?
         {
             let place = self.confirmed(&state, height, position).unwrap_or(TransactionPlace::Pending);
-            return Ok((Arc::new(transaction), place));
+            return Ok((self.sound(transaction.into(), &state).await?, place));
         }
         let mail = store::mail::get(&self.readers, &state.rules.network, id).await?;
         let item = mail.ok_or(NodeError::UnknownTransaction { id: *id })?;
-        Ok((item.transaction, TransactionPlace::Dropped))
+        Ok((self.sound(item.transaction, &state).await?, TransactionPlace::Dropped))
+    }
+
+    /// A transaction out of the file: its id has been compared, which does not cover the signature.
+    async fn sound(
+        &self,
+        transaction: Arc<SignedTransaction>,
+        state: &State,
+    ) -> Result<Arc<SignedTransaction>, NodeError> {
+        let leaf = transaction.leaf();
+        if !self.verified.contains(&leaf) {
+            recheck::signatures(vec![Arc::clone(&transaction)], Arc::clone(&state.rules)).await?;
+            self.verified.insert([leaf]);
+        }
+        Ok(transaction)
     }
 
     /// Where a transaction is that is known to exist.
@@ -112,7 +122,8 @@ impl Node {
         if transaction.transaction().message_length == 0 {
             return Ok(None);
         }
-        Ok(store::ledger::message(&self.readers, &transaction.transaction().message_digest).await?)
+        let network = self.state()?.rules.network;
+        Ok(store::ledger::message(&self.readers, &transaction.transaction().message_digest, &network).await?)
     }
 
     /// Notes what has been sent to everybody, and queues what has to wait for somebody.
@@ -142,14 +153,6 @@ impl Node {
     /// When it cannot be stored.
     pub async fn delivered(&self, id: TransactionId, changes: Vec<QueueChange>) -> Result<(), NodeError> {
         self.ask(|answer| Command::Delivered(id, changes, answer)).await
-    }
-
-    /// Stores what is known of members.
-    ///
-    /// # Errors
-    /// When it cannot be stored.
-    pub async fn store_members(&self, records: Vec<PeerRecord>) -> Result<(), NodeError> {
-        self.ask(|answer| Command::Members(records, answer)).await
     }
 
     /// Stores a single value.

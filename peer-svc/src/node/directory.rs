@@ -14,13 +14,15 @@ use raclette_service::{
     queue::{Destination, Directory, QueueChange, QueueHandle},
 };
 
-use super::{Node, NodeError};
+use super::{Node, NodeError, writer::Command};
 
 /// The list of members. This peer itself is not in it.
 #[derive(Debug)]
 pub struct Members {
     owner: Address,
     directory: Mutex<PeerDirectory>,
+    /// Held while news is taken in: from reading the list until what it became is stored.
+    turn: tokio::sync::Mutex<()>,
 }
 
 /// A member that can be reached.
@@ -52,16 +54,15 @@ impl Members {
                 Err(error) => tracing::warn!(name = record.name, %error, "a stored member is left out"),
             }
         }
-        Self { owner, directory: Mutex::new(directory) }
+        Self { owner, directory: Mutex::new(directory), turn: tokio::sync::Mutex::default() }
     }
 
-    /// Takes news in, each only if it is newer than what is known.
-    pub fn apply(&self, news: impl IntoIterator<Item = News>) -> Changed {
-        // Run out before the lock is taken: what makes the news may ask this very directory.
-        let news: Vec<_> = news.into_iter().filter(|news| news.address() != self.owner).collect();
-        let mut directory = self.directory();
+    /// What news would change, each only if it is newer than what is known; and the list as it would be. Its entries are
+    /// shared with the one there is.
+    fn with(&self, news: Vec<News>) -> (PeerDirectory, Changed) {
+        let mut directory = self.directory().clone();
         let mut changed = Changed::default();
-        for news in news {
+        for news in news.into_iter().filter(|news| news.address() != self.owner) {
             match directory.apply(news) {
                 Outcome::Stale => changed.stale += 1,
                 Outcome::Applied { peer, returned, .. } => {
@@ -73,7 +74,7 @@ impl Members {
                 }
             }
         }
-        changed
+        (directory, changed)
     }
 
     /// Members in the order of their names, beginning behind `after`; only those in `state`, if that is given.
@@ -168,8 +169,9 @@ pub fn verified_news(notice: &Notice, network: Option<NetworkId>, tracker: &Publ
 }
 
 impl Node {
-    /// Takes news about members in, stores what they changed, and wakes what waits in the queue for those that are back.
-    /// Returns how many pieces were news, and how many were not.
+    /// Takes news about members in: stores what they change, and wakes what waits in the queue for those that are back.
+    /// Returns how many pieces were news, and how many were not. What cannot be stored has changed nothing, and is news when
+    /// it comes again.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -178,19 +180,20 @@ impl Node {
         news: impl IntoIterator<Item = News>,
         queue: &QueueHandle,
     ) -> Result<(usize, usize), NodeError> {
-        let Changed { records, returned, applied, stale } = self.members().apply(news);
-        if !records.is_empty() {
-            self.store_members(records).await?;
+        // Run out before anything is locked: what makes the news may ask this very list.
+        let news: Vec<_> = news.into_iter().collect();
+        let members = self.members();
+        let turn = members.turn.lock().await;
+        let (directory, Changed { records, returned, applied, stale }) = members.with(news);
+        let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+        let wake =
+            |member: &Neighbour| QueueChange::Wake { destination: member.address, url: Some(member.url.clone()), now };
+        let queue_changes: Vec<_> = returned.iter().map(wake).collect();
+        if !records.is_empty() || !queue_changes.is_empty() {
+            self.ask(|answer| Command::Members(records, queue_changes, answer)).await?;
         }
-        if !returned.is_empty() {
-            let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-            let wake = |member: &Neighbour| QueueChange::Wake {
-                destination: member.address,
-                url: Some(member.url.clone()),
-                now,
-            };
-            self.change_queue(returned.iter().map(wake).collect()).await?;
-        }
+        *members.directory() = directory;
+        drop(turn);
         for member in &returned {
             tracing::info!(name = member.name, url = member.url, "a member is online");
             queue.destination_returned(member.address);

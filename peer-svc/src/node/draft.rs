@@ -9,7 +9,8 @@ use raclette_api::event::{EventBody, TransactionStep};
 use raclette_chain::{
     accounts::Account,
     address::Address,
-    hash::{MessageDigest, TransactionId},
+    genesis::Genesis,
+    hash::{BlockHash, MessageDigest, TransactionId},
     ledger::{Added, Removal, Removed},
     message::SealedMessage,
     transaction::SignedTransaction,
@@ -17,12 +18,14 @@ use raclette_chain::{
 use raclette_service::{events::Entry, queue::QueueChange};
 use sqlx::SqliteConnection;
 
-use super::{Event, State, told};
-use crate::store::{self, StoreError, ledger::NewRow};
+use super::{Event, State, checksum::Checksum, told};
+use crate::store::{self, StoreError, ledger::NewRow, meta};
 
 /// Changes of one batch.
 #[derive(Debug)]
 pub(super) struct Draft {
+    /// The state before the batch.
+    before: Option<State>,
     /// The state with the changes.
     pub(super) state: Option<State>,
     /// The owner's address.
@@ -34,6 +37,8 @@ pub(super) struct Draft {
     /// What happened, for everybody, to be stored in the same commit.
     pub(super) told: Vec<Entry>,
     accounts: HashMap<Address, Account>,
+    /// Blocks that came, or got on or off the active branch, or turned out invalid.
+    blocks: Vec<BlockHash>,
     /// The last word about each pending transaction: to be stored, or to be deleted.
     ledger: HashMap<TransactionId, Option<NewRow>>,
     messages: Vec<(MessageDigest, Arc<SealedMessage>)>,
@@ -46,12 +51,14 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn new(state: Option<State>, owner: Address, now: u64) -> Self {
         Self {
+            before: state.clone(),
             state,
             owner,
             now,
             events: Vec::new(),
             told: Vec::new(),
             accounts: HashMap::new(),
+            blocks: Vec::new(),
             ledger: HashMap::new(),
             messages: Vec::new(),
             mail: Vec::new(),
@@ -86,6 +93,11 @@ impl Draft {
     /// Notes accounts to be written.
     pub(super) fn accounts(&mut self, changed: impl IntoIterator<Item = (Address, Account)>) {
         self.accounts.extend(changed);
+    }
+
+    /// Notes blocks that stand otherwise in the index now.
+    pub(super) fn blocks(&mut self, changed: impl IntoIterator<Item = BlockHash>) {
+        self.blocks.extend(changed);
     }
 
     /// Notes a transaction that is now pending, new or again.
@@ -192,6 +204,7 @@ impl Draft {
 
     /// Writes the rows: many to a statement.
     pub(super) async fn write(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.write_checksum(connection).await?;
         if !self.accounts.is_empty() {
             let changed = self.accounts.iter().map(|(address, account)| (*address, *account));
             store::accounts::write(connection, changed).await?;
@@ -226,5 +239,15 @@ impl Draft {
             }
         }
         Ok(())
+    }
+
+    /// Brings the checksum in step with accounts and blocks.
+    async fn write_checksum(&mut self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let Some(after) = self.state.as_mut().filter(|_| !self.blocks.is_empty()) else { return Ok(()) };
+        self.blocks.sort_unstable();
+        self.blocks.dedup();
+        let before = self.before.take().unwrap_or_else(|| State::new(Genesis::clone(&after.genesis)));
+        after.checksum = Checksum::after(&before, after, self.accounts.keys(), self.blocks.iter());
+        meta::set(connection, meta::key::CHECKSUM, &after.checksum.to_string()).await
     }
 }

@@ -34,6 +34,9 @@ pub enum NodeError {
     /// The database failed; the reason is for the log.
     #[error("the database failed: {0}")]
     Storage(String),
+    /// The file is not what this peer wrote.
+    #[error("{0}")]
+    Damaged(String),
     /// The block is not valid.
     #[error("{0}")]
     Block(#[from] BlockError),
@@ -100,7 +103,13 @@ impl From<TransactionError> for NodeError {
 
 impl From<StoreError> for NodeError {
     fn from(error: StoreError) -> Self {
-        if error.is_full() { Self::StorageFull } else { Self::Storage(error.to_string()) }
+        if error.is_full() {
+            Self::StorageFull
+        } else if error.is_damaged() {
+            Self::Damaged(error.to_string())
+        } else {
+            Self::Storage(error.to_string())
+        }
     }
 }
 

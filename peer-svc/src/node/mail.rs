@@ -82,6 +82,7 @@ impl Node {
     pub async fn send(&self, order: SendOrder) -> Result<Arc<SignedTransaction>, NodeError> {
         // From here until the ledger has it, nobody else may use the same sequence number.
         let _turn = self.sending.lock().await;
+        self.has_room()?;
         let state = self.state()?;
         let recipient = match &order.to {
             SendTo::Address(address) => *address,

@@ -52,6 +52,7 @@ impl Node {
         incoming: Vec<Incoming>,
         origin: Origin,
     ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
+        self.has_room()?;
         let state = self.state()?;
         let offers: Vec<Offer> = incoming
             .into_iter()

@@ -18,7 +18,8 @@ use raclette_chain::{
 use raclette_service::crash_point::crash_point;
 use sqlx::SqlitePool;
 
-use crate::store::{self, StoreError};
+use super::{checksum::Checksum, recheck};
+use crate::store::{self, StoreError, meta};
 
 /// Chain, accounts and ledger at one moment. A copy costs nothing.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct State {
     pub waiting: Arc<BTreeMap<u64, Arc<SignedTransaction>>>,
     /// Stored transactions that the ledger did not take again at start; their rows are still to be deleted.
     pub left_out: Arc<Vec<Arc<SignedTransaction>>>,
+    /// The checksum of accounts and stored blocks.
+    pub checksum: Checksum,
 }
 
 impl State {
@@ -48,27 +51,31 @@ impl State {
         Self {
             index: Index::new(header, StateHash::ZERO),
             genesis: Arc::new(genesis),
-            rules: Arc::new(rules),
             accounts: Accounts::new(),
             ledger: Ledger::default(),
             waiting: Arc::default(),
             left_out: Arc::default(),
+            checksum: Checksum::new(&rules.network),
+            rules: Arc::new(rules),
         }
     }
 
-    /// Reads the state back from the file.
+    /// Reads the state back from the file, and checks what can be checked in bounded time: that everything fits together and
+    /// to the checksum, the last blocks by every rule, and the signatures of what is pending.
     ///
     /// # Errors
     /// When SQLite fails, or what it holds does not fit together.
     pub async fn load(genesis: Genesis, readers: &SqlitePool, now: Timestamp) -> Result<Self, StoreError> {
         let mut state = Self::new(genesis);
         let mut path = Path::default();
+        let mut hashes = Vec::new();
         for stored in store::blocks::all(readers).await? {
             let hash = stored.header.hash();
             if state.index.work_of(&stored.header).is_none() {
                 return Err(damaged(format!("block {hash}"), "its parent is missing or its target is none"));
             }
             state.index.insert(stored.header);
+            hashes.push(hash);
             if let Some(state_hash) = stored.state_hash {
                 state.index.set_state_hash(&hash, state_hash);
             }
@@ -86,9 +93,21 @@ impl State {
         state.index.follow(&path);
         crash_point("start", "blocks_loaded");
         state.accounts = store::accounts::all(readers).await?;
+        state.checksum = Checksum::of(&state, &hashes);
+        // A file of an older program has none before its next block.
+        if let Some(stored) = meta::get(readers, meta::key::CHECKSUM).await?
+            && stored != state.checksum.to_string()
+        {
+            return Err(damaged(String::from("the table of accounts or blocks"), "its checksum is another"));
+        }
         crash_point("start", "accounts_loaded");
+        recheck::last_blocks(&state, readers).await?;
+        let pending = store::ledger::all(readers, &state.rules.network).await?;
+        let waiting = store::waiting::all(readers, &state.rules.network).await?;
+        let stored = pending.iter().chain(waiting.values()).map(Arc::clone).collect();
+        recheck::signatures(stored, Arc::clone(&state.rules)).await?;
         let mut left_out = Vec::new();
-        for transaction in store::ledger::all(readers, &state.rules.network).await? {
+        for transaction in pending {
             let account = state.account(&transaction.sender());
             // What is stored was accepted under policy before; what does not fit any more is left out.
             let context = state_context(&state.rules, &state.index, now, true);
@@ -103,7 +122,7 @@ impl State {
         }
         crash_point("start", "ledger_loaded");
         state.left_out = Arc::new(left_out);
-        state.waiting = Arc::new(store::waiting::all(readers, &state.rules.network).await?);
+        state.waiting = Arc::new(waiting);
         Ok(state)
     }
 

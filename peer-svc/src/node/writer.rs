@@ -3,7 +3,7 @@
 //!
 //! If the commit fails, the draft is dropped: nothing has changed, and everybody in the batch is told.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use raclette_api::{
     event::{EventBody, GenesisEvent},
@@ -26,13 +26,16 @@ use sqlx::{Connection as _, SqliteConnection};
 use tokio::sync::oneshot;
 
 use super::{
-    BlockOutcome, Event, NodeError, Origin, State, TransactionOutcome, VerifiedBlock, WriterEnds, accept, draft::Draft,
-    mempool, told,
+    BlockOutcome, Event, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock, WriterEnds, accept,
+    draft::Draft, mempool, storage::try_room, told,
 };
 use crate::store::{self, StoreError, meta};
 
 /// How many commands share a commit at most.
 const BATCH: usize = 256;
+
+/// How often a full disk is tried again.
+const TRY_ROOM: Duration = Duration::from_secs(1);
 
 /// Where the outcome of a command goes.
 type Answer<T> = oneshot::Sender<Result<T, NodeError>>;
@@ -84,8 +87,8 @@ pub enum Command {
     Expire(Answer<usize>),
     /// The owner's transaction with this sequence number is not offered again.
     WaitNoMore(u64, Answer<()>),
-    /// What is known of members now.
-    Members(Vec<PeerRecord>, Answer<()>),
+    /// What is known of members now, and what that changes in the queue.
+    Members(Vec<PeerRecord>, Vec<QueueChange>, Answer<()>),
     /// A single value.
     Meta(&'static str, String, Answer<()>),
     /// An event of which nothing else is stored.
@@ -102,7 +105,7 @@ pub async fn run(
     owner: Address,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let WriterEnds { mut commands, state, events, feed } = ends;
+    let WriterEnds { mut commands, state, storage, events, feed } = ends;
     let mut log = Log::open(&mut connection, &feed).await?;
     tokio::pin!(stop);
     let mut stopping = false;
@@ -113,6 +116,13 @@ pub async fn run(
                 // What was sent before the end is still written; what comes later is refused.
                 stopping = true;
                 commands.close();
+                continue;
+            }
+            () = tokio::time::sleep(TRY_ROOM), if *storage.borrow() == Storage::Full && !stopping => {
+                if try_room(&mut connection).await.is_ok() {
+                    tracing::info!("there is room on the disk again");
+                    storage.send_replace(Storage::Working);
+                }
                 continue;
             }
         };
@@ -127,6 +137,14 @@ pub async fn run(
         let draft = Draft::new(current.as_deref().cloned(), owner, now_ms());
         match commit(&mut connection, &log, draft, batch).await {
             Ok((draft, appended, replies)) => {
+                // A few bytes may fit on a full disk; whether there is room is tried above.
+                storage.send_if_modified(|storage| {
+                    let failed = matches!(storage, Storage::Failed(_));
+                    if failed {
+                        *storage = Storage::Working;
+                    }
+                    failed
+                });
                 crash_point("commit", "committed");
                 if let Some(new) = draft.state {
                     state.send_replace(Some(Arc::new(new)));
@@ -144,6 +162,7 @@ pub async fn run(
             }
             Err((error, replies)) => {
                 tracing::error!(%error, "nothing of a batch could be stored");
+                storage.send_replace(Storage::after(&error));
                 for reply in replies {
                     reply.fail(&error);
                 }
@@ -228,7 +247,7 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             | Command::Delivered(_, _, answer)
             | Command::Message(_, _, answer)
             | Command::WaitNoMore(_, answer)
-            | Command::Members(_, answer)
+            | Command::Members(_, _, answer)
             | Command::Meta(_, _, answer)
             | Command::Tell(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
@@ -286,11 +305,8 @@ async fn execute(
             }
             split(answer, Ok(Ok(())))
         }
-        Command::Members(records, answer) => {
-            let result = store::peers::write(connection, &records).await;
-            for record in &records {
-                draft.tell(&told::member(record));
-            }
+        Command::Members(records, queue, answer) => {
+            let result = members(connection, draft, &records, &queue).await;
             split(answer, result.map(Ok))
         }
         Command::Meta(key, value, answer) => {
@@ -333,7 +349,9 @@ async fn found(
         .map_err(|error| StoreError::Damaged { what: "the genesis block".into(), reason: error.to_string() })?;
     meta::set(connection, meta::key::GENESIS, &json).await?;
     draft.tell(&EventBody::Genesis(GenesisEvent { network_id: genesis.network().to_string() }));
-    draft.state = Some(State::new(genesis));
+    let state = State::new(genesis);
+    meta::set(connection, meta::key::CHECKSUM, &state.checksum.to_string()).await?;
+    draft.state = Some(state);
     Ok(Ok(()))
 }
 
@@ -361,6 +379,20 @@ async fn delivered(
     store::mail::delivered(connection, &id, draft.now).await?;
     draft.events.push(Event::Delivered { id });
     change_queue(connection, draft, changes).await?;
+    Ok(())
+}
+
+async fn members(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    records: &[PeerRecord],
+    queue: &[QueueChange],
+) -> Result<(), StoreError> {
+    store::peers::write(connection, records).await?;
+    for record in records {
+        draft.tell(&told::member(record));
+    }
+    change_queue(connection, draft, queue).await?;
     Ok(())
 }
 

@@ -47,8 +47,8 @@ pub async fn insert(
     Ok(())
 }
 
-/// Hash, header, state hash, active, invalid.
-type IndexRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool, bool);
+/// Hash, height, header, state hash, active, invalid.
+type IndexRow = (Vec<u8>, i64, Vec<u8>, Option<Vec<u8>>, bool, bool);
 
 /// Reads what the index needs of all blocks, parents before children.
 ///
@@ -56,14 +56,14 @@ type IndexRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>, bool, bool);
 /// When SQLite fails or a row is damaged.
 pub async fn all(executor: impl SqliteExecutor<'_>) -> Result<Vec<Stored>, StoreError> {
     let rows: Vec<IndexRow> =
-        sqlx::query_as("select hash, header, state_hash, active, invalid from blocks order by height, id")
+        sqlx::query_as("select hash, height, header, state_hash, active, invalid from blocks order by height, id")
             .fetch_all(executor)
             .await?;
     rows.into_iter()
-        .map(|(hash, header, state_hash, active, invalid)| {
+        .map(|(hash, height, header, state_hash, active, invalid)| {
             let header = codec::decode_header(&header).map_err(|error| undecodable(&error))?;
-            if header.hash().as_bytes().as_slice() != hash {
-                return Err(StoreError::damaged("a block header", &"its hash is another"));
+            if header.hash().as_bytes().as_slice() != hash || i64::from(header.height) != height {
+                return Err(StoreError::damaged("a block header", &"its hash or height is another"));
             }
             let state_hash =
                 state_hash.map(|bytes| bytes32("a state hash", &bytes).map(StateHash::from_bytes)).transpose()?;
@@ -88,23 +88,31 @@ pub async fn get(
     row.map(|(header, body)| decode(hash, &header, &body, network)).transpose()
 }
 
-/// Reads one transaction of a block, the first behind the reward being 0, without the work of reading all others. Whether it
-/// is the right one, its id tells.
+/// Reads a transaction of the active branch, with its height and position, and without the work of reading all others of its
+/// block.
 ///
 /// # Errors
-/// When SQLite fails or the row is damaged.
+/// When SQLite fails or a row is damaged.
 pub async fn transaction(
     executor: impl SqliteExecutor<'_>,
-    hash: &BlockHash,
-    position: usize,
+    id: &TransactionId,
     network: &NetworkId,
-) -> Result<Option<SignedTransaction>, StoreError> {
-    let body: Option<Vec<u8>> = sqlx::query_scalar("select body from blocks where hash = ?")
-        .bind(hash.as_bytes().as_slice())
-        .fetch_optional(executor)
-        .await?;
-    let Some(body) = body else { return Ok(None) };
-    codec::decode_one_of_body(&body, position, network).map_err(|error| undecodable(&error))
+) -> Result<Option<(u32, usize, SignedTransaction)>, StoreError> {
+    // In one statement, so that no reorganisation comes in between.
+    let row: Option<(i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
+        "select place.height, place.position, blocks.body from transactions place
+         left join blocks on blocks.height = place.height and blocks.active = 1 where place.txid = ?",
+    )
+    .bind(id.as_bytes().as_slice())
+    .fetch_optional(executor)
+    .await?;
+    let Some((height, position, body)) = row else { return Ok(None) };
+    let (height, position) = place(height, position)?;
+    let found = body.map(|body| codec::decode_one_of_body(&body, position, network)).transpose();
+    match found.map_err(|error| undecodable(&error))?.flatten() {
+        Some(transaction) if transaction.id() == *id => Ok(Some((height, position, transaction))),
+        _ => Err(StoreError::damaged(format!("transaction {id}"), &"it is not where it should be")),
+    }
 }
 
 fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> Result<Block<Checked>, StoreError> {
@@ -229,11 +237,11 @@ pub async fn position(
         .bind(id.as_bytes().as_slice())
         .fetch_optional(executor)
         .await?;
-    row.map(|(height, position)| {
-        let height = u32::try_from(height).map_err(|error| StoreError::damaged("a height", &error))?;
-        let position =
-            usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
-        Ok((height, position))
-    })
-    .transpose()
+    row.map(|(height, position)| place(height, position)).transpose()
+}
+
+fn place(height: i64, position: i64) -> Result<(u32, usize), StoreError> {
+    let height = u32::try_from(height).map_err(|error| StoreError::damaged("a height", &error))?;
+    let position = usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
+    Ok((height, position))
 }

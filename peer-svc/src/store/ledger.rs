@@ -85,7 +85,7 @@ pub async fn all(
     executor: impl SqliteExecutor<'_>,
     network: &NetworkId,
 ) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
-    let rows = sqlx::query_scalar("select body from ledger order by id").fetch_all(executor).await?;
+    let rows = sqlx::query_as("select txid, body from ledger order by id").fetch_all(executor).await?;
     decode(&rows, network)
 }
 
@@ -98,14 +98,12 @@ pub async fn unrelayed(
     network: &NetworkId,
 ) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
     let rows =
-        sqlx::query_scalar("select body from ledger where unrelayed = 1 order by id").fetch_all(executor).await?;
+        sqlx::query_as("select txid, body from ledger where unrelayed = 1 order by id").fetch_all(executor).await?;
     decode(&rows, network)
 }
 
-fn decode(rows: &[Vec<u8>], network: &NetworkId) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
-    rows.iter()
-        .map(|body| codec::decode_transaction(body, network).map(Arc::new).map_err(|error| undecodable(&error)))
-        .collect()
+fn decode(rows: &[(Vec<u8>, Vec<u8>)], network: &NetworkId) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
+    rows.iter().map(|(id, body)| super::transaction(id, body, network).map(Arc::new)).collect()
 }
 
 /// When a pending transaction came, in milliseconds since 1970.
@@ -146,10 +144,16 @@ pub async fn insert_messages(
 pub async fn message(
     executor: impl SqliteExecutor<'_>,
     digest: &MessageDigest,
+    network: &NetworkId,
 ) -> Result<Option<SealedMessage>, StoreError> {
     let sealed: Option<Vec<u8>> = sqlx::query_scalar("select sealed from messages where digest = ?")
         .bind(digest.as_bytes().as_slice())
         .fetch_optional(executor)
         .await?;
-    sealed.map(|bytes| codec::decode_message(&bytes).map_err(|error| undecodable(&error))).transpose()
+    let Some(sealed) = sealed else { return Ok(None) };
+    let message = codec::decode_message(&sealed).map_err(|error| undecodable(&error))?;
+    if message.digest(network).0 != *digest {
+        return Err(StoreError::damaged(format!("message {digest}"), &"it is another"));
+    }
+    Ok(Some(message))
 }

@@ -10,7 +10,7 @@ use raclette_chain::{
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, parts, to_sql, undecodable};
+use super::{StoreError, bytes32, from_sql, parts, to_sql};
 
 /// A transaction that the owner sent or received.
 #[derive(Debug, Clone)]
@@ -88,11 +88,12 @@ pub async fn replaced(
     Ok(())
 }
 
-type Row = (i64, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>);
+/// Id, transaction's id, transaction, sent, received, delivered, replaced by.
+type Row = (i64, Vec<u8>, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>);
 
 fn decode(row: Row, network: &NetworkId) -> Result<Item, StoreError> {
-    let (id, body, sent, received, delivered, replaced_by) = row;
-    let transaction = Arc::new(codec::decode_transaction(&body, network).map_err(|error| undecodable(&error))?);
+    let (id, txid, body, sent, received, delivered, replaced_by) = row;
+    let transaction = Arc::new(super::transaction(&txid, &body, network)?);
     let delivered = delivered.map(from_sql).transpose()?;
     let replaced_by =
         replaced_by.map(|bytes| bytes32("a transaction id", &bytes).map(TransactionId::from_bytes)).transpose()?;
@@ -110,7 +111,7 @@ pub async fn page(
     limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
     let rows: Vec<Row> = sqlx::query_as(
-        "select id, body, sent, received, delivered, replaced_by from mail where id < ? order by id desc limit ?",
+        "select id, txid, body, sent, received, delivered, replaced_by from mail where id < ? order by id desc limit ?",
     )
     .bind(before)
     .bind(limit)
@@ -129,7 +130,7 @@ pub async fn get(
     id: &TransactionId,
 ) -> Result<Option<Item>, StoreError> {
     let row: Option<Row> =
-        sqlx::query_as("select id, body, sent, received, delivered, replaced_by from mail where txid = ?")
+        sqlx::query_as("select id, txid, body, sent, received, delivered, replaced_by from mail where txid = ?")
             .bind(id.as_bytes().as_slice())
             .fetch_optional(executor)
             .await?;
@@ -149,7 +150,7 @@ pub async fn without_message(
         let content = item.transaction.transaction();
         if !item.sent
             && content.message_length != 0
-            && super::ledger::message(executor, &content.message_digest).await?.is_none()
+            && super::ledger::message(executor, &content.message_digest, network).await?.is_none()
         {
             missing.push(item);
         }

@@ -12,6 +12,10 @@ pub mod key {
     pub const TRACKER_KEY: &str = "tracker_key";
     /// The epoch of the last registration.
     pub const EPOCH: &str = "epoch";
+    /// The checksum of accounts and blocks.
+    pub const CHECKSUM: &str = "checksum";
+    /// Nothing; written to find out whether the disk has room.
+    pub const ROOM: &str = "room";
 }
 
 /// Reads a value.

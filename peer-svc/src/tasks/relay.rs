@@ -77,6 +77,7 @@ impl Relay {
                 return;
             },
         }
+        let mut storage = self.node.watch_storage();
         self.resume().await;
         loop {
             self.dispatch();
@@ -87,6 +88,10 @@ impl Relay {
                     // Too many at once: the marks in the store know what was missed.
                     Err(RecvError::Lagged(_)) => self.resume().await,
                     Err(RecvError::Closed) => return,
+                },
+                // What could not be noted while the disk was full still carries its mark.
+                Ok(()) = storage.changed() => if self.node.has_room().is_ok() {
+                    self.resume().await;
                 },
                 Some(sent) = self.sending.join_next() => match sent {
                     Ok(sent) => self.finish(sent).await,

@@ -182,6 +182,10 @@ impl Life {
         for hash in &self.asked.blocks {
             assert!(file.blocks.contains_key(hash), "block {hash} was acknowledged and is lost");
         }
+        // They came from the peer's own side, and bob never answers.
+        for hash in file.blocks.keys() {
+            assert!(file.to_be_sent.contains(&hash.to_string()), "block {hash} is not to be sent to bob any more");
+        }
         let tip = self.world.best(file.blocks.keys());
         assert_eq!(file.tip().unwrap_or(self.world.genesis_hash()), tip, "not the best tip of all stored blocks");
         for (hash, stored) in file.blocks.iter().filter(|(_, stored)| stored.active) {

@@ -29,6 +29,8 @@ pub(crate) struct File {
     pub(crate) confirmed: BTreeSet<String>,
     /// Ids of what the owner sent or received.
     pub(crate) mail: BTreeSet<String>,
+    /// Hashes of blocks that are still to be sent to somebody: by their mark, or by a row in the queue.
+    pub(crate) to_be_sent: BTreeSet<String>,
     /// Ids of the owner's transactions that wait for their recipient.
     pub(crate) deliveries: BTreeSet<String>,
 }
@@ -70,6 +72,12 @@ impl File {
             ledger: texts(connection, "select lower(hex(txid)) from ledger").await,
             confirmed: texts(connection, "select lower(hex(txid)) from transactions").await,
             mail: texts(connection, "select lower(hex(txid)) from mail").await,
+            to_be_sent: texts(
+                connection,
+                "select lower(hex(hash)) from blocks where unrelayed = 1
+                 union select subject from failed_requests where kind = 'block' and dead = 0",
+            )
+            .await,
             deliveries: texts(connection, "select subject from failed_requests where kind = 'delivery' and dead = 0")
                 .await,
         }

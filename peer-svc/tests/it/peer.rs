@@ -72,7 +72,7 @@ pub(crate) struct Peer {
     /// Whom it would look for on the tracker's behalf.
     pub(crate) orders: Mutex<mpsc::Receiver<ProbeOrder>>,
     router: Router,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 /// An answer.
@@ -110,7 +110,29 @@ impl Peer {
     /// A peer that does not know its network yet.
     pub(crate) async fn newcomer(name: &str, key: PrivateKey) -> Self {
         let directory = TempDir::new().unwrap();
-        let (connection, readers) = store::open(&directory.path().join("peer.sqlite")).await.unwrap();
+        let (writer, readers) = store::open(&directory.path().join("peer.sqlite")).await.unwrap();
+        Self::on(directory, writer, readers, name, key)
+    }
+
+    /// The same with room for so many pages only; the table `filler` takes up as many more.
+    pub(crate) async fn with_pages(name: &str, key: PrivateKey, pages: u32) -> Self {
+        let directory = TempDir::new().unwrap();
+        let (mut writer, readers) = store::open(&directory.path().join("peer.sqlite")).await.unwrap();
+        let fill = format!("create table filler (content blob); insert into filler values (zeroblob(4096 * {pages}));");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(fill)).execute(&mut writer).await.unwrap();
+        let used: u32 = sqlx::query_scalar("pragma page_count").fetch_one(&mut writer).await.unwrap();
+        let limit = format!("pragma max_page_count = {}", used + pages);
+        sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut writer).await.unwrap();
+        Self::on(directory, writer, readers, name, key)
+    }
+
+    fn on(
+        directory: TempDir,
+        connection: sqlx::SqliteConnection,
+        readers: sqlx::SqlitePool,
+        name: &str,
+        key: PrivateKey,
+    ) -> Self {
         let owner = key.public().address();
         let identity = Identity { name: name.to_owned(), key: Arc::new(key) };
         let (node, ends) = Node::new(identity, readers, None, Members::restored(owner, &[]));
@@ -135,7 +157,7 @@ impl Peer {
             router,
             Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none() },
         );
-        Self { node, status, stopping, openapi, orders: Mutex::new(orders), router, _directory: directory }
+        Self { node, status, stopping, openapi, orders: Mutex::new(orders), router, directory }
     }
 
     /// Alice, in a network whose blocks take 2^`bits` attempts.
@@ -163,6 +185,11 @@ impl Peer {
     pub(crate) async fn joined_to(self, genesis: Genesis) -> Self {
         self.node.found(genesis).await.unwrap();
         self
+    }
+
+    /// Its database.
+    pub(crate) fn file(&self) -> std::path::PathBuf {
+        self.directory.path().join("peer.sqlite")
     }
 
     pub(crate) fn address(&self) -> Address {
@@ -309,9 +336,9 @@ pub(crate) fn notice(network: &NetworkId, changes: Vec<NoticeChange>, tracker: &
     json!(Notice::signed(network, Timestamp::new(2).unwrap(), changes, tracker).unwrap())
 }
 
-/// Waits until something is so, for at most 20 s.
+/// Waits until something is so, for at most a minute.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(60);
     loop {
         if let Some(found) = look().await {
             return found;

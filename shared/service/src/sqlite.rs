@@ -16,6 +16,9 @@ use crate::crash_point::crash_point;
 /// The oldest SQLite that this program runs with: older ones can corrupt a database in WAL mode with two connections.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 
+/// A file up to this size, in bytes, is checked as a whole at each start.
+const SMALL_FILE: i64 = 64 << 20;
+
 /// How many connections read at once.
 const READERS: u32 = 4;
 
@@ -28,12 +31,9 @@ pub type Formats = &'static [&'static [&'static str]];
 pub enum StoreError {
     /// SQLite says no.
     #[error("the database failed: {0}")]
-    Database(#[from] sqlx::Error),
-    /// A row is not what this program wrote.
-    #[error(
-        "the database is damaged: {what}: {reason}. Restore a backup, or start again with an empty data directory that holds \
-         nothing but the key file"
-    )]
+    Database(sqlx::Error),
+    /// The file, or a row in it, is not what this program wrote.
+    #[error("the database is damaged: {what}: {reason}")]
     Damaged {
         /// What was read.
         what: String,
@@ -66,9 +66,30 @@ impl StoreError {
     #[must_use]
     pub fn is_full(&self) -> bool {
         // SQLITE_FULL, and SQLITE_IOERR_WRITE for file systems that report a full disk so.
-        matches!(self, Self::Database(sqlx::Error::Database(error))
-            if matches!(error.code().as_deref(), Some("13" | "778")))
+        matches!(self, Self::Database(error) if matches!(code(error), Some(13 | 778)))
     }
+
+    /// Whether the file is not what this program wrote.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match (&error, code(&error).map(|code| code & 0xff)) {
+            // SQLITE_CORRUPT and SQLITE_NOTADB in all their kinds.
+            (_, Some(11 | 26)) => Self::damaged("the file", &error),
+            (sqlx::Error::ColumnDecode { index, .. }, _) => Self::damaged(format!("column {index}"), &error),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// SQLite's extended result code.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse().ok()
 }
 
 /// Opens the file, makes it if it is not there, and brings it to the newest format. Gives the one connection that writes,
@@ -128,7 +149,26 @@ async fn readers(options: SqliteConnectOptions) -> Result<SqlitePool, StoreError
 
 async fn prepare(writer: &mut SqliteConnection, formats: Formats) -> Result<(), StoreError> {
     check_version(writer).await?;
-    migrate(writer, formats).await
+    check_file(writer).await?;
+    migrate(writer, formats).await.map_err(|error| match error {
+        // The statements are right: if SQLite cannot run them, the tables are not those of the format that the file names.
+        StoreError::Database(error) if code(&error) == Some(1) => StoreError::damaged("the tables", &error),
+        other => other,
+    })
+}
+
+/// Looks for damage in bounded time: in all of a small file, indexes against tables, and in the list of tables of a large
+/// one. What the services load at their start they check themselves.
+async fn check_file(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let pages: i64 = sqlx::query_scalar("pragma page_count").fetch_one(&mut *connection).await?;
+    let size: i64 = sqlx::query_scalar("pragma page_size").fetch_one(&mut *connection).await?;
+    let check = if pages.saturating_mul(size) <= SMALL_FILE {
+        "pragma integrity_check(1)"
+    } else {
+        "pragma quick_check('sqlite_schema')"
+    };
+    let found: String = sqlx::query_scalar(check).fetch_one(connection).await?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::damaged("the file", &found.replace('\n', " "))) }
 }
 
 /// Ends the connection that writes: what is in the write-ahead log goes into the file.
@@ -143,9 +183,13 @@ pub async fn close(mut writer: SqliteConnection) -> Result<(), StoreError> {
 
 async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(connection).await?;
-    let mut numbers = found.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let version = std::array::from_fn(|_| numbers.next().unwrap_or(0));
-    if version < OLDEST_SQLITE { Err(StoreError::OldSqlite { found }) } else { Ok(()) }
+    if is_safe(&found) { Ok(()) } else { Err(StoreError::OldSqlite { found }) }
+}
+
+/// Whether a version of SQLite is new enough.
+fn is_safe(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    std::array::from_fn(|_| numbers.next().unwrap_or(0)) >= OLDEST_SQLITE
 }
 
 /// Brings the file to the newest format, one transaction for each step.
@@ -174,7 +218,9 @@ async fn migrate(connection: &mut SqliteConnection, formats: Formats) -> Result<
 mod tests {
     use tempfile::TempDir;
 
-    use super::{Formats, ROWS, StoreError, close, open, parts};
+    use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+
+    use super::{Formats, ROWS, StoreError, close, is_safe, open, open_pools, parts};
 
     const FIRST: Formats = &[&["create table cheese (name text) strict"]];
     const SECOND: Formats =
@@ -216,5 +262,73 @@ mod tests {
         readers.close().await;
         close(writer).await.unwrap();
         assert!(matches!(open(&path, FIRST).await, Err(StoreError::NewerFormat { found: 2, known: 1 })));
+    }
+
+    /// What every open connection must be set to.
+    async fn is_safe_to_acknowledge(writer: &mut SqliteConnection, readers: &SqlitePool) {
+        let version: String = sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *writer).await.unwrap();
+        assert!(is_safe(&version), "{version}");
+        let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *writer).await.unwrap();
+        let synchronous: i64 = sqlx::query_scalar("pragma synchronous").fetch_one(writer).await.unwrap();
+        assert_eq!((&*journal, synchronous), ("wal", 2), "2 is FULL");
+        let mut reader = readers.acquire().await.unwrap();
+        let journal: String = sqlx::query_scalar("pragma journal_mode").fetch_one(&mut *reader).await.unwrap();
+        assert_eq!(journal, "wal");
+        assert!(sqlx::query("create table more (name text)").execute(&mut *reader).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn connections_sync_every_commit_and_one_alone_can_write() {
+        let directory = TempDir::new().unwrap();
+        let (mut writer, readers) = open(&directory.path().join("one.sqlite"), FIRST).await.unwrap();
+        is_safe_to_acknowledge(&mut writer, &readers).await;
+        let (writers, readers) = open_pools(&directory.path().join("two.sqlite"), FIRST).await.unwrap();
+        assert_eq!(writers.options().get_max_connections(), 1);
+        is_safe_to_acknowledge(&mut writers.acquire().await.unwrap(), &readers).await;
+    }
+
+    #[tokio::test]
+    async fn a_transaction_has_the_right_to_write_from_its_beginning() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("store.sqlite");
+        let (mut writer, _) = open(&path, FIRST).await.unwrap();
+        let (mut other, _) = open(&path, FIRST).await.unwrap();
+        sqlx::query("pragma busy_timeout = 0").execute(&mut other).await.unwrap();
+        let transaction = writer.begin_with("begin immediate").await.unwrap();
+        let refused = other.begin_with("begin immediate").await;
+        assert!(refused.is_err_and(|error| error.to_string().contains("locked")));
+        transaction.rollback().await.unwrap();
+        other.begin_with("begin immediate").await.unwrap().rollback().await.unwrap();
+    }
+
+    #[test]
+    fn versions_that_can_corrupt_a_file_are_refused() {
+        for (version, safe) in [("3.51.3", true), ("3.51.2", false), ("3.52.0", true), ("3.9.9", false), ("4.0", true)]
+        {
+            assert_eq!(is_safe(version), safe, "{version}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_none_or_has_lost_a_page_is_called_damaged() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("store.sqlite");
+        let (mut writer, readers) = open(&path, SECOND).await.unwrap();
+        for number in 0..2_000 {
+            let insert = sqlx::query("insert into cheese values (?, 1)").bind(format!("cheese number {number}"));
+            insert.execute(&mut writer).await.unwrap();
+        }
+        readers.close().await;
+        close(writer).await.unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for damage in [0..16, 8_192..8_400] {
+            let mut bytes = whole.clone();
+            bytes[damage.clone()].fill(0xa5);
+            std::fs::write(&path, bytes).unwrap();
+            let error = open(&path, SECOND).await.unwrap_err();
+            assert!(error.is_damaged(), "{damage:?}: {error}");
+        }
+        std::fs::write(&path, whole).unwrap();
+        open(&path, SECOND).await.unwrap();
     }
 }

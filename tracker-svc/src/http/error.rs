@@ -114,6 +114,11 @@ impl From<NodeError> for Problem {
                 tracing::error!(%error, "the disk is full");
                 Self::new(Code::StorageFull, "The disk is full: nothing can be stored.")
             }
+            NodeError::Store(error) if error.is_damaged() => {
+                tracing::error!(%error, "the file is damaged");
+                Self::new(Code::StorageDamaged, error.to_string())
+                    .mend("restart the tracker: at its start it says what to do with a damaged file")
+            }
             NodeError::Store(error) => Self::internal(error),
             NodeError::Stopping => Self::new(Code::ShuttingDown, detail).retry_after(2),
         }

@@ -78,3 +78,26 @@ async fn it_says_what_it_is_and_how_it_fares() {
     assert_eq!(address.headers()["raclette-address"], tracker_address().to_string());
     tracker.stop().await;
 }
+
+#[tokio::test]
+async fn a_second_tracker_on_the_same_directory_is_told_how_to_mend_that() {
+    let directory = data_dir();
+    let start = || {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_tracker-svc"));
+        let data = directory.path().to_str().unwrap();
+        command.env_clear().args(["--port", "0", "--data-dir", data]).stderr(std::process::Stdio::piped());
+        command.kill_on_drop(true).spawn().unwrap()
+    };
+    let first = start();
+    let process = first.id().unwrap().to_string();
+    let lock = directory.path().join("lock");
+    eventually!(std::fs::read_to_string(&lock).is_ok_and(|holder| holder.trim() == process));
+    let second = start().wait_with_output().await.unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8(second.stderr).unwrap();
+    let expected = format!(
+        "the data directory {} is in use by another process (process {process}); stop it, or choose another with --data-dir",
+        directory.path().display()
+    );
+    assert!(told.contains(&expected), "{told}");
+}

@@ -258,6 +258,12 @@ pub const fn explanation(code: Code) -> Explanation {
             "The disk that holds the service's data directory is full. Reading goes on.",
             "Free some space there, then repeat the request.",
         ),
+        Code::StorageDamaged => entry(
+            "/block/{id}",
+            "the database is damaged: block 5d5d: it is not the block its hash names",
+            "Bytes of the service's file have changed since it wrote them: a failing disk, or another program.",
+            "Do what `mend` says; a peer that is started once with --rebuild makes its database anew. Have the disk checked.",
+        ),
         Code::Internal => entry(
             "/wallet",
             "The cause is in the service's log, under the request id.",

@@ -140,6 +140,8 @@ codes! {
     ShuttingDown = "shutting_down", SERVICE_UNAVAILABLE, Passing, "The service is shutting down";
     /// The disk is full: nothing can be stored, reading goes on.
     StorageFull = "storage_full", INSUFFICIENT_STORAGE, Passing, "The disk is full";
+    /// The service's file is not what it wrote: bytes of it have changed.
+    StorageDamaged = "storage_damaged", INTERNAL_SERVER_ERROR, Passing, "The database is damaged";
     /// A fault of the service itself; the cause is in its log, under the request id.
     Internal = "internal", INTERNAL_SERVER_ERROR, Passing, "Something went wrong in the service";
 }
