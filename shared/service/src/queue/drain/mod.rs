@@ -12,11 +12,15 @@ use std::{fmt, future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duratio
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use raclette_chain::{address::Address, time::Timestamp};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
 use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
 use crate::{client::SendError, clock::Clock, dice::Dice};
+
+/// How long a table that failed is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The table, as the drain sees it; each service has its own way to write.
 pub trait QueueStore: Send + Sync {
@@ -104,6 +108,14 @@ enum Failure {
     Panicked,
 }
 
+/// What became of attempts, until it is written down.
+#[derive(Default)]
+struct Ended {
+    changes: Vec<QueueChange>,
+    /// Writing them has failed, and is tried again then.
+    try_again_at: Option<Instant>,
+}
+
 type InFlight<'a> = FuturesUnordered<BoxFuture<'a, Outcome>>;
 
 impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
@@ -114,8 +126,9 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
 
     /// Sends until `shutdown`; requests under way then get a short while to end.
     ///
-    /// Neither an error of the table nor a panic ends it: both are logged, and it starts again after a second with an empty
-    /// memory. What was under way at that moment is due again.
+    /// While the table cannot be written, nothing is sent: nobody would know of it. Neither a table that cannot be read nor a
+    /// panic ends the drain: both are logged, and it starts again after a second with an empty memory. What was under way at
+    /// that moment is due again.
     pub async fn run(&self, shutdown: &CancellationToken) {
         while !shutdown.is_cancelled() {
             match AssertUnwindSafe(self.work(shutdown)).catch_unwind().await {
@@ -129,7 +142,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                () = tokio::time::sleep(PAUSE) => {}
                 () = shutdown.cancelled() => {}
             }
         }
@@ -142,38 +155,70 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
     async fn work(&self, shutdown: &CancellationToken) -> Result<(), S::Error> {
         let mut book = Book::default();
         let mut in_flight = InFlight::new();
+        let mut ended = Ended::default();
         let mut sweep = tokio::time::interval(self.options.period);
         sweep.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            self.start_due(&mut book, &mut in_flight).await?;
-            let wait = self.wait(&book).await?;
+            // As long as it is not written down what became of a request, its row looks as if it had never been sent.
+            let wait = if ended.changes.is_empty() {
+                self.start_due(&mut book, &mut in_flight).await?;
+                self.wait(&book).await?
+            } else {
+                ended.try_again_at.map_or(PAUSE, |at| at.saturating_duration_since(Instant::now()))
+            };
             tokio::select! {
                 // In this order, so that a simulation can repeat itself.
                 biased;
                 () = shutdown.cancelled() => break,
                 Some(outcome) = in_flight.next(), if !in_flight.is_empty() => {
-                    self.settle(outcome, &mut book, &mut in_flight).await?;
+                    self.settle(outcome, &mut book, &mut in_flight, &mut ended);
+                    self.write(&mut ended).await;
                 }
                 () = self.handle.rung() => {
                     book.returned(&self.handle.take_returned());
                     book.look_again();
                 }
-                () = tokio::time::sleep(wait) => {}
+                () = tokio::time::sleep(wait) => self.write(&mut ended).await,
                 _ = sweep.tick() => {
                     book.look_again();
                     let most = self.options.most_expiring;
-                    self.store.change(vec![QueueChange::Expire { now: self.now() }, QueueChange::Trim { most }]).await?;
+                    let sweep = vec![QueueChange::Expire { now: self.now() }, QueueChange::Trim { most }];
+                    // It comes round again.
+                    if let Err(error) = self.store.change(sweep).await {
+                        tracing::warn!(%error, "the queue's table cannot be swept");
+                    }
                 }
             }
         }
         let finish = async {
             while let Some(outcome) = in_flight.next().await {
-                self.settle(outcome, &mut book, &mut in_flight).await?;
+                self.settle(outcome, &mut book, &mut in_flight, &mut ended);
+                self.write(&mut ended).await;
             }
-            Ok(())
         };
         // Whoever takes longer than the grace is asked again after the next start.
-        tokio::time::timeout(self.options.grace, finish).await.unwrap_or(Ok(()))
+        let _ = tokio::time::timeout(self.options.grace, finish).await;
+        self.write(&mut ended).await;
+        Ok(())
+    }
+
+    /// Writes down how attempts ended. What cannot be written is kept.
+    async fn write(&self, ended: &mut Ended) {
+        if ended.changes.is_empty() {
+            return;
+        }
+        match self.store.change(ended.changes.clone()).await {
+            Ok(()) => {
+                if std::mem::take(ended).try_again_at.is_some() {
+                    tracing::info!("the queue's table can be written again");
+                }
+            }
+            Err(error) => {
+                if ended.try_again_at.replace(Instant::now() + PAUSE).is_none() {
+                    tracing::error!(%error, "the queue's table cannot be written: nothing is sent until it can");
+                }
+            }
+        }
     }
 
     /// Starts a request for every destination that has a row due, as far as the limits allow.
@@ -234,13 +279,12 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         Outcome { row, result }
     }
 
-    /// Writes down how this attempt ended, together with all others that have ended by now.
-    async fn settle(&self, first: Outcome, book: &mut Book, in_flight: &mut InFlight<'_>) -> Result<(), S::Error> {
-        let mut changes = vec![self.judge(first, book)];
+    /// Notes how this attempt ended, together with all others that have ended by now.
+    fn settle(&self, first: Outcome, book: &mut Book, in_flight: &mut InFlight<'_>, ended: &mut Ended) {
+        ended.changes.push(self.judge(first, book));
         while let Some(Some(outcome)) = in_flight.next().now_or_never() {
-            changes.push(self.judge(outcome, book));
+            ended.changes.push(self.judge(outcome, book));
         }
-        self.store.change(changes).await
     }
 
     fn judge(&self, outcome: Outcome, book: &mut Book) -> QueueChange {

@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
         Mutex,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -22,6 +22,9 @@ fn now() -> Timestamp {
 struct Table {
     connection: tokio::sync::Mutex<SqliteConnection>,
     panics_left: AtomicU32,
+    /// Whether it takes nothing.
+    is_full: AtomicBool,
+    refused: AtomicU32,
 }
 
 impl QueueStore for Arc<Table> {
@@ -38,6 +41,10 @@ impl QueueStore for Arc<Table> {
     }
 
     async fn change(&self, changes: Vec<QueueChange>) -> Result<(), sqlx::Error> {
+        if self.is_full.load(Ordering::SeqCst) {
+            self.refused.fetch_add(1, Ordering::SeqCst);
+            return Err(sqlx::Error::WorkerCrashed);
+        }
         let mut connection = self.connection.lock().await;
         let mut transaction = connection.begin().await?;
         for change in changes {
@@ -148,7 +155,12 @@ impl World {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
         sqlx::raw_sql(SCHEMA).execute(&mut connection).await.unwrap();
         let connection = tokio::sync::Mutex::new(connection);
-        let table = Arc::new(Table { connection, panics_left: AtomicU32::new(0) });
+        let table = Arc::new(Table {
+            connection,
+            panics_left: AtomicU32::new(0),
+            is_full: AtomicBool::new(false),
+            refused: AtomicU32::new(0),
+        });
         let (network, homes) = (Arc::new(Network::default()), Arc::new(Homes::default()));
         prepare(&network, &table);
         let (handle, stop) = (QueueHandle::new(), CancellationToken::new());
@@ -300,6 +312,26 @@ async fn a_panic_of_one_attempt_is_counted_and_the_others_go_on() {
     eventually!(world.handle.statistics().panics >= 1);
     world.network.fate("a", Fate::Arrives);
     eventually!(world.counts().await == Counts::default());
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn what_has_arrived_is_not_sent_again_while_the_table_cannot_be_written() {
+    let world = World::prepared(|network, _| network.fate("b", Fate::NoAnswer)).await;
+    world.homes.absent.lock().unwrap().extend([address(1), address(2)]);
+    world.put(1, "a", 1).await;
+    world.put(2, "b", 1).await;
+    world.table.is_full.store(true, Ordering::SeqCst);
+    world.homes.absent.lock().unwrap().clear();
+    world.handle.destination_returned(address(1));
+    // The first writing fails at once, the others a second apart.
+    eventually!(world.table.refused.load(Ordering::SeqCst) >= 3);
+    assert_eq!(world.network.attempts.load(Ordering::SeqCst), 2);
+    world.network.fate("b", Fate::Arrives);
+    world.table.is_full.store(false, Ordering::SeqCst);
+    eventually!(world.counts().await == Counts::default());
+    assert_eq!(world.network.arrived(), ["a", "b"]);
+    assert_eq!(world.network.attempts.load(Ordering::SeqCst), 3);
     world.stop().await;
 }
 
