@@ -75,6 +75,12 @@ impl Memory {
         self.weather(|weather| !weather.cut.contains(&(from, to)) && lost >= weather.loss / 2.0)
     }
 
+    /// Whether what answered at a host is what runs there: the dead say nothing.
+    fn still_lives(&self, host: Host, handler: &Handler) -> bool {
+        let same = self.0.handlers.lock().unwrap().get(&host).is_some_and(|now| Arc::ptr_eq(now, handler));
+        same && self.weather(|weather| !weather.down.contains(&host))
+    }
+
     async fn exchange(&self, from: Host, to: Host, message: Message) -> Option<Message> {
         self.travel().await;
         if !self.arrives(from, to) {
@@ -84,7 +90,10 @@ impl Memory {
             return None;
         }
         let handler = self.0.handlers.lock().unwrap().get(&to).cloned()?;
-        let answer = handler(message).await;
+        let answer = handler.clone()(message).await;
+        if !self.still_lives(to, &handler) {
+            return std::future::pending().await;
+        }
         self.travel().await;
         if !self.arrives(to, from) {
             return std::future::pending().await;

@@ -34,6 +34,8 @@ pub(crate) enum Message {
     Notice { issued: u64, changes: Vec<NoticeChange> },
     /// The notice is taken.
     Taken,
+    /// In which epoch the tracker knows the member with this name to be online.
+    Listed(String),
     /// What changed after a version.
     Since(u64),
     /// That, and the highest version.

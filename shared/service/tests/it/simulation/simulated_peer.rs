@@ -97,16 +97,17 @@ impl<W: Wire> Peer<W> {
 
     /// Reads what changed; registers again if the tracker does not know this peer as it is.
     async fn keep_in_touch(&self) -> bool {
+        let listed = Message::Listed(people::name(self.host));
+        let answer = self.wire.call(self.host, TRACKER, listed, PATIENCE).await;
+        let Some(Message::Found(epoch)) = answer else { return false };
+        if epoch.is_none_or(|epoch| epoch < self.epoch.load(SeqCst)) {
+            self.register().await;
+        }
         let request = Message::Since(self.read.load(SeqCst));
         let answer = self.wire.call(self.host, TRACKER, request, PATIENCE).await;
         let Some(Message::Changes { issued, version, changes }) = answer else { return false };
         self.take_changes(issued, &changes);
         self.read.store(version, SeqCst);
-        let own = people::name(self.host);
-        let gone = changes.iter().any(|change| change.name == own && change.kind != ChangeKind::Online);
-        if gone {
-            self.register().await;
-        }
         true
     }
 

@@ -205,6 +205,11 @@ impl<W: Wire> Tracker<W> {
                     Message::Refused
                 }
             }
+            Message::Listed(name) => {
+                let register = self.register.lock().unwrap();
+                let member = register.named(&name).filter(|member| member.is_online());
+                Message::Found(member.map(|member| member.epoch()))
+            }
             Message::Since(version) => {
                 let register = self.register.lock().unwrap();
                 let changes = register.since(version).into_iter().map(|member| member.change()).collect();
