@@ -16,6 +16,7 @@ pub use error::LedgerError;
 use imbl::{HashMap, OrdMap, OrdSet};
 pub use leaving::{Removal, Removed, is_expired};
 use pending::Pending;
+use policy::{All, Case};
 
 use crate::{
     accounts::Account,
@@ -23,6 +24,7 @@ use crate::{
     amount::Amount,
     hash::{LeafHash, TransactionId},
     parameters::Parameters,
+    rules::{Explanation, explain_transaction, rule::Finding},
     time::Timestamp,
     transaction::SignedTransaction,
 };
@@ -189,10 +191,11 @@ impl Ledger {
         if self.by_id.contains_key(&transaction.id()) || content.sequence < account.next_sequence {
             return Ok(());
         }
-        policy::check_alone(content, context)?;
-        let cost = transaction.cost().unwrap_or(Amount::MAX);
-        if cost > account.balance {
-            policy::balance_covers(self.outgoing(&transaction.sender()), cost, account.balance)?;
+        let none = Pending::default();
+        let pending = self.by_sender.get(&transaction.sender()).unwrap_or(&none);
+        self.case(transaction, account, context, pending).check_alone()?;
+        if transaction.cost().is_none_or(|cost| cost > account.balance) {
+            policy::balance_covers(pending.cost(), transaction, account).result()?;
         }
         Ok(())
     }
@@ -229,47 +232,45 @@ impl Ledger {
         account: &Account,
         context: &Context<'_>,
     ) -> Result<(), LedgerError> {
-        let content = transaction.transaction();
-        policy::check_alone(content, context)?;
-        policy::sequence_is_unused(content.sequence, account)?;
         let none = Pending::default();
         let pending = self.by_sender.get(&transaction.sender()).unwrap_or(&none);
-        let existing = pending.get(content.sequence);
-        if let Some(existing) = existing {
-            policy::fee_is_above(existing.transaction().fee, content.fee)?;
-        } else {
-            policy::sender_is_below_limit(pending.len() + 1)?;
-            self.is_not_too_early(content.sequence, pending, account)?;
-        }
-        if content.fee == Amount::ZERO {
-            // It replaces nothing: a replacement pays more than what was there.
-            policy::free_is_within(MAX_FREE_PER_SENDER, pending.free() + 1, "pending transactions of one sender")?;
-            policy::free_is_within(MAX_FREE, self.free + 1, "pending transactions of all senders")?;
-            policy::free_is_within(MAX_FREE_BYTES, self.free_bytes + transaction.size(), "bytes of all senders")?;
-        }
-        let cost = transaction.cost().unwrap_or(Amount::MAX);
-        let replaced = existing.and_then(|existing| existing.cost()).unwrap_or(Amount::ZERO);
-        let others = pending.cost().checked_sub(replaced).unwrap_or(Amount::ZERO);
-        policy::balance_covers(others, cost, account.balance)
+        self.case(transaction, account, context, pending).check()
     }
 
-    /// Whether a transaction continues the run of its sender, or is one of not too many that came early.
-    fn is_not_too_early(&self, found: u64, pending: &Pending, account: &Account) -> Result<(), LedgerError> {
-        let expected = pending.end_of_run(account.next_sequence);
-        let waiting = pending.early();
-        if found == expected {
-            return Ok(());
+    fn case<'a>(
+        &self,
+        transaction: &'a SignedTransaction,
+        account: &'a Account,
+        context: &'a Context<'a>,
+        pending: &'a Pending,
+    ) -> Case<'a> {
+        let most_early = self.early.get_max().map_or(0, |(count, _)| *count);
+        let all = All { free: self.free, free_bytes: self.free_bytes, early: self.early_count, most_early };
+        Case { transaction, account, context, pending, all }
+    }
+
+    /// Tells of every rule and policy of [`Ledger::add`] how it would fare; nothing changes. A transaction that is pending
+    /// already is compared with the ledger without it.
+    pub fn explain(
+        &self,
+        transaction: &SignedTransaction,
+        account: &Account,
+        context: &Context<'_>,
+        explanation: &mut Explanation,
+    ) {
+        let mut without = self.clone();
+        without.remove(&transaction.id());
+        explain_transaction(transaction.transaction(), context.next_height, context.parameters, explanation);
+        let pending = without.by_sender.get(&transaction.sender()).cloned().unwrap_or_default();
+        let case = without.case(transaction, account, context, &pending);
+        for policy in policy::ALONE.iter().chain(&policy::BESIDE_OTHERS) {
+            explanation.policy(policy.code, || (policy.check)(&case));
         }
-        if waiting >= MAX_EARLY_PER_SENDER {
-            let (limit, of) = (MAX_EARLY_PER_SENDER, "of one sender");
-            return Err(LedgerError::TooEarly { expected, found, waiting, limit, of });
-        }
-        let greediest = self.early.get_max().map_or(0, |(count, _)| *count);
-        if self.early_count >= MAX_EARLY && greediest <= waiting {
-            let (waiting, limit, of) = (self.early_count, MAX_EARLY, "of all senders");
-            return Err(LedgerError::TooEarly { expected, found, waiting, limit, of });
-        }
-        Ok(())
+        let replaced = pending.get(transaction.transaction().sequence);
+        explanation.policy("ledger_full", || match without.make_room(transaction, replaced, account) {
+            Ok(_) => Finding::HoldsForAll,
+            Err(error) => Finding::Broken(error),
+        });
     }
 
     /// Inserts a transaction of an account whose next sequence number is `next`.

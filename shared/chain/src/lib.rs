@@ -11,11 +11,13 @@
 //! - [`parameters`], [`genesis`]: what a network fixes for ever with its first block.
 //! - [`accounts`]: balances, applying and reverting blocks, the state hash.
 //! - [`rules`]: one function per consensus rule. [`index`]: the tree of headers and which tip wins.
+//! - [`audit`]: a second opinion, in the plainest code, over the bytes on disk.
 //! - [`ledger`]: pending transactions and the policy for accepting them.
 
 pub mod accounts;
 pub mod address;
 pub mod amount;
+pub mod audit;
 pub mod block;
 pub mod codec;
 pub mod difficulty;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     amount::Amount,
-    rules::{Sides, TransactionError},
+    rules::{Broken, Sides, TransactionError},
     time::Timestamp,
 };
 
@@ -164,5 +164,15 @@ impl std::error::Error for LedgerError {}
 impl From<TransactionError> for LedgerError {
     fn from(error: TransactionError) -> Self {
         Self::Rule(error)
+    }
+}
+
+impl Broken for LedgerError {
+    fn rule(&self) -> &'static str {
+        self.code()
+    }
+
+    fn sides(&self) -> Sides {
+        Self::sides(self)
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     accounts::{Accounts, Overlay},
     hash::{MessageDigest, NetworkId},
     keys::{PrivateKey, PublicKey, Signature},
+    rules::{Broken as _, Verdict},
     testing::{ALICE_PEM, BOB_PEM, key},
     transaction::Transaction,
 };
@@ -93,7 +94,12 @@ impl Fixture {
 
     fn add(&mut self, transaction: &Arc<SignedTransaction>) -> Result<Added, LedgerError> {
         let context = Context { parameters: &self.parameters, next_height: 10, now: now(), registered: true };
+        let mut explanation = Explanation::new();
+        self.ledger.explain(transaction, &self.account, &context, &mut explanation);
         let added = self.ledger.add(Arc::clone(transaction), &self.account, &context);
+        // What explains and what refuses are the same, in every test of the ledger.
+        let explained = explanation.broken().map(|step| (step.rule, step.compared.clone()));
+        assert_eq!(explained, added.as_ref().err().map(|error| (error.rule(), Some(error.sides()))));
         if self.ledger.len() < 300 {
             assert_in_step(&self.ledger);
         }
@@ -172,6 +178,54 @@ fn what_is_confirmed_or_no_longer_paid_leaves() {
         .map(|(number, why): (usize, _)| Removed { transaction: Arc::clone(&all[number]), why });
     assert_eq!(removed, expected, "what cannot be paid leaves from the end of the run");
     assert_eq!(fixture.ledger.iter().map(|one| one.id()).collect::<Vec<_>>(), [all[1].id(), all[2].id()]);
+}
+
+#[test]
+fn an_explanation_lists_every_policy_once_and_ends_at_the_broken_one() {
+    let mut fixture = Fixture::with_balance(10);
+    let context = Context { parameters: &fixture.parameters, next_height: 10, now: now(), registered: true };
+    let explain = |transaction: &SignedTransaction| {
+        let mut explanation = Explanation::new();
+        fixture.ledger.explain(transaction, &fixture.account, &context, &mut explanation);
+        explanation
+    };
+    let codes = |explanation: &Explanation, verdict: Verdict| -> Vec<_> {
+        explanation.steps().iter().filter(|step| step.verdict == verdict).map(|step| step.rule).collect()
+    };
+    let good = explain(&transaction(&key(ALICE_PEM), 0, 9, 1));
+    let all = [
+        "cost_too_large",
+        "fee_too_low",
+        "expired",
+        "message_contradiction",
+        "message_too_long",
+        "from_the_future",
+        "too_old",
+        "free_for_members_only",
+        "wrong_sequence",
+        "fee_too_low_to_replace",
+        "too_many_pending",
+        "too_early",
+        "too_many_free",
+        "insufficient_funds",
+        "ledger_full",
+    ];
+    assert_eq!(codes(&good, Verdict::Passed), all);
+    let poor = explain(&transaction(&key(ALICE_PEM), 0, 10, 1));
+    assert_eq!(codes(&poor, Verdict::Failed), ["insufficient_funds"]);
+    assert_eq!(codes(&poor, Verdict::NotReached), ["ledger_full"]);
+    let compared = poor.broken().unwrap().compared.clone().unwrap();
+    assert_eq!(
+        (compared.expected.as_str(), compared.found.as_str()),
+        ("a confirmed balance of at least 11 (this and 0 pending)", "10")
+    );
+    assert!(fixture.ledger.is_empty(), "nothing has changed");
+    let pending = transaction(&key(ALICE_PEM), 0, 9, 1);
+    fixture.add(&pending).unwrap();
+    let context = Context { parameters: &fixture.parameters, next_height: 10, now: now(), registered: true };
+    let mut explanation = Explanation::new();
+    fixture.ledger.explain(&pending, &fixture.account, &context, &mut explanation);
+    assert!(!explanation.is_broken(), "what is pending is not compared with itself");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::{
     amount::Amount,
     block::Block,
     hash::StateHash,
-    rules::{BlockError, Rules, TransactionError},
+    rules::{BlockError, Explanation, Rules, TransactionError},
     transaction::SignedTransaction,
 };
 
@@ -18,6 +18,25 @@ pub struct Connected {
     pub changes: Changes,
     /// The state hash after it.
     pub state_hash: StateHash,
+}
+
+/// The codes of everything that [`connect_block`] checks, in the order in which PROTOCOL.md lists them.
+const CODES: [&str; 4] = ["wrong_sequence", "insufficient_funds", "overflow", "wrong_reward"];
+
+/// Tells of every rule of [`connect_block`] how it fares, by applying the block to the overlay.
+pub fn explain_state<State>(
+    block: &Block<State>,
+    overlay: &mut Overlay<'_>,
+    before: &StateHash,
+    rules: &Rules,
+    explanation: &mut Explanation,
+) {
+    explanation.group(&CODES, || connect_block(block, overlay, before, rules).map(drop));
+}
+
+/// Notes the rules of [`connect_block`] as not reached: the accounts after the parent are not known.
+pub fn leave_state_out(explanation: &mut Explanation) {
+    explanation.not_reached(&CODES);
 }
 
 /// Applies a block to the accounts after its parent: every transaction in order, and the reward last.

@@ -7,9 +7,31 @@ use crate::{
     hash::MessageDigest,
     message::SealedMessage,
     parameters::Parameters,
-    rules::{Rules, TransactionError},
+    rules::{
+        Explanation, Rules, TransactionError,
+        rule::{Finding, Rule},
+    },
     transaction::{SignedTransaction, Transaction},
 };
+
+/// A transaction, and what its rules compare it with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Case<'a> {
+    transaction: &'a Transaction,
+    height: u32,
+    parameters: &'a Parameters,
+}
+
+type TransactionRule = Rule<fn(&Case<'_>) -> Finding<TransactionError>>;
+
+/// Every rule about a transaction that needs neither signature nor account, in order.
+pub(super) const RULES: [TransactionRule; 5] = [
+    Rule { code: "cost_too_large", check: cost_is_an_amount },
+    Rule { code: "fee_too_low", check: fee_is_high_enough },
+    Rule { code: "expired", check: has_not_expired },
+    Rule { code: "message_contradiction", check: digest_and_length_go_together },
+    Rule { code: "message_too_long", check: message_is_short_enough },
+];
 
 /// Checks a transaction for a block at `height`, but for its signature and the sender's account.
 ///
@@ -20,52 +42,46 @@ pub fn check_transaction(
     height: u32,
     parameters: &Parameters,
 ) -> Result<(), TransactionError> {
-    cost_is_an_amount(transaction)?;
-    fee_is_high_enough(transaction, parameters)?;
-    has_not_expired(transaction, height)?;
-    digest_and_length_go_together(transaction)?;
-    message_is_short_enough(transaction, parameters)
+    let case = Case { transaction, height, parameters };
+    RULES.iter().try_for_each(|rule| (rule.check)(&case).result())
 }
 
-fn cost_is_an_amount(transaction: &Transaction) -> Result<(), TransactionError> {
-    match transaction.amount.checked_add(transaction.fee) {
-        Some(_) => Ok(()),
-        None => Err(TransactionError::CostTooLarge { amount: transaction.amount, fee: transaction.fee }),
+/// Tells of every rule of [`check_transaction`] how it fares.
+pub fn explain_transaction(
+    transaction: &Transaction,
+    height: u32,
+    parameters: &Parameters,
+    explanation: &mut Explanation,
+) {
+    let case = Case { transaction, height, parameters };
+    for rule in &RULES {
+        explanation.rule(rule.code, || (rule.check)(&case));
     }
 }
 
-fn fee_is_high_enough(transaction: &Transaction, parameters: &Parameters) -> Result<(), TransactionError> {
-    let minimum = parameters.minimum_fee;
-    if transaction.fee >= minimum {
-        Ok(())
-    } else {
-        Err(TransactionError::FeeTooLow { minimum, found: transaction.fee })
-    }
+fn cost_is_an_amount(case: &Case<'_>) -> Finding<TransactionError> {
+    let (amount, fee) = (case.transaction.amount, case.transaction.fee);
+    Finding::new(amount.checked_add(fee).is_some(), TransactionError::CostTooLarge { amount, fee })
 }
 
-fn has_not_expired(transaction: &Transaction, height: u32) -> Result<(), TransactionError> {
-    match transaction.valid_until {
-        0 => Ok(()),
-        valid_until if valid_until >= height => Ok(()),
-        valid_until => Err(TransactionError::Expired { height, valid_until }),
-    }
+fn fee_is_high_enough(case: &Case<'_>) -> Finding<TransactionError> {
+    let (minimum, found) = (case.parameters.minimum_fee, case.transaction.fee);
+    Finding::new(found >= minimum, TransactionError::FeeTooLow { minimum, found })
 }
 
-fn digest_and_length_go_together(transaction: &Transaction) -> Result<(), TransactionError> {
-    if (transaction.message_digest == MessageDigest::ZERO) == (transaction.message_length == 0) {
-        Ok(())
-    } else {
-        Err(TransactionError::MessageContradiction { length: transaction.message_length })
-    }
+fn has_not_expired(case: &Case<'_>) -> Finding<TransactionError> {
+    let (height, valid_until) = (case.height, case.transaction.valid_until);
+    Finding::new(valid_until == 0 || valid_until >= height, TransactionError::Expired { height, valid_until })
 }
 
-fn message_is_short_enough(transaction: &Transaction, parameters: &Parameters) -> Result<(), TransactionError> {
-    let limit = parameters.max_message_length;
-    if transaction.message_length <= limit {
-        Ok(())
-    } else {
-        Err(TransactionError::MessageTooLong { limit, found: transaction.message_length })
-    }
+fn digest_and_length_go_together(case: &Case<'_>) -> Finding<TransactionError> {
+    let (digest, length) = (case.transaction.message_digest, case.transaction.message_length);
+    Finding::new((digest == MessageDigest::ZERO) == (length == 0), TransactionError::MessageContradiction { length })
+}
+
+fn message_is_short_enough(case: &Case<'_>) -> Finding<TransactionError> {
+    let (limit, found) = (case.parameters.max_message_length, case.transaction.message_length);
+    Finding::new(found <= limit, TransactionError::MessageTooLong { limit, found })
 }
 
 /// Checks that a sealed message is the one that a transaction commits to. No rule of consensus: a transaction is as valid

@@ -1,6 +1,7 @@
 //! Every rule of consensus, broken once, gives its own code and changes nothing.
 
 mod bad;
+mod second_opinion;
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use raclette_chain::{
     block::Block,
     hash::MessageDigest,
     message::SealedMessage,
-    rules::{BlockError, TransactionError, check_message},
+    rules::{BlockError, TransactionError, Verdict, check_message},
     transaction::Transaction,
 };
 
@@ -53,6 +54,35 @@ fn every_broken_rule_gives_its_code_and_the_good_block_is_still_accepted() {
         let good = chain.mine(chain.draft(Vec::new()));
         assert_eq!(chain.push(&good), Ok(()), "a good block behind {}", bad.what);
     }
+}
+
+#[test]
+fn an_explanation_lists_every_rule_in_order_and_ends_at_the_broken_one() {
+    let ordered = |verdicts: &[(&str, Verdict)]| {
+        let failed = verdicts.iter().position(|(_, verdict)| *verdict == Verdict::Failed);
+        verdicts.iter().enumerate().all(|(position, (_, verdict))| {
+            *verdict
+                == match failed {
+                    Some(failed) if position == failed => Verdict::Failed,
+                    Some(failed) if position > failed => Verdict::NotReached,
+                    _ => Verdict::Passed,
+                }
+        })
+    };
+    for bad in BAD_HEADERS.iter().chain(BAD_BODIES).chain(BAD_TRANSACTIONS) {
+        let mut chain = chain();
+        let block = (bad.make)(&mut chain);
+        let explanation = chain.explain(&block);
+        let verdicts: Vec<_> = explanation.steps().iter().map(|step| (step.rule, step.verdict)).collect();
+        assert_eq!(explanation.broken().map(|step| step.rule), Some(bad.code), "{}", bad.what);
+        assert!(ordered(&verdicts), "{}: {verdicts:?}", bad.what);
+        let codes: Vec<_> = verdicts.iter().map(|(code, _)| *code).collect();
+        assert_eq!(codes.iter().collect::<BTreeSet<_>>(), CODES.iter().collect());
+        assert_eq!(codes.len(), CODES.len(), "each once");
+    }
+    let good = chain();
+    let explanation = good.explain(&good.mine(good.draft(transfers(&good, 2))));
+    assert!(!explanation.is_broken(), "{explanation:?}");
 }
 
 #[test]

@@ -14,7 +14,10 @@ use raclette_chain::{
     index::{Index, Path},
     keys::PrivateKey,
     parameters::Parameters,
-    rules::{BlockError, Connected, Parent, Rules, check_block},
+    rules::{
+        BlockError, Broken, Connected, Explanation, Parent, Rules, check_block, explain_body, explain_header,
+        explain_signatures, explain_state,
+    },
     target::Target,
     testing::{ALICE_PEM, BOB_PEM, CAROL_PEM, key},
     time::Timestamp,
@@ -138,10 +141,28 @@ impl TestChain {
 
     /// Checks a block on top of the tip, by a clock that shows the block's own time or later, and leaves the chain as it is.
     pub(crate) fn check(&self, block: Block<Unchecked>) -> Result<Connected, BlockError> {
+        let explanation = self.explain(&block);
         let mut overlay = Overlay::new(&self.accounts);
         let verified = |leaf: &LeafHash| self.verified.contains(leaf);
         let checked = check_block(block, &self.tip(), &mut overlay, &self.state_hash, &self.rules, self.now, verified);
+        // What explains and what refuses are the same, for every block of every test.
+        let explained = explanation.broken().map(|step| (step.rule, step.compared.clone(), step.position));
+        let refused = checked.as_ref().err().map(|error| (error.code(), Some(error.sides()), Broken::position(error)));
+        // An explanation verifies every signature anew, also those that were verified before.
+        if self.verified.is_empty() {
+            assert_eq!(explained, refused);
+        }
         checked.map(|(_, connected)| connected)
+    }
+
+    /// Every rule about a block on top of the tip, and how it fares.
+    pub(crate) fn explain(&self, block: &Block<Unchecked>) -> Explanation {
+        let mut explanation = Explanation::new();
+        explain_header(block.header(), &self.tip(), &self.rules, self.now, &mut explanation);
+        explain_body(block, &self.rules, &mut explanation);
+        explain_signatures(block, &self.rules, &mut explanation);
+        explain_state(block, &mut Overlay::new(&self.accounts), &self.state_hash, &self.rules, &mut explanation);
+        explanation
     }
 
     /// Checks a block and makes it the tip. The clock moves to the block's time.
