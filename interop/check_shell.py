@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 
+import protocol as p
 import shell
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "openapi" / "vectors"
@@ -21,6 +22,24 @@ def status(vector, **changes):
     """What `GET /tx/{id}` answers."""
     transaction = {**vector["transaction"], **changes}
     return {"transaction": transaction, "status": "pending", "signed_bytes": vector["signed_bytes"]}
+
+
+def proof(vector, before, after):
+    """What `GET /tx/{id}/proof` answers for a transaction among others in a block; its header need not meet any target."""
+    own = p.leaf_hash(bytes.fromhex(vector["id"]), p.unbase64(vector["transaction"]["signature"]))
+    root = p.sha256(b"\x01", p.sha256(b"\x01", before, own), after)
+    header = {
+        "previous": "11" * 32,
+        "merkle_root": root.hex(),
+        "version": 1,
+        "height": 7,
+        "time": 1_767_225_600_000,
+        "target": "1e03ffff",
+        "nonce": "00000000003c41d7",
+    }
+    header["hash"] = p.sha256(p.header_bytes(header)).hex()
+    siblings = [{"side": "left", "hash": before.hex()}, {"side": "right", "hash": after.hex()}]
+    return {"id": vector["id"], "leaf": own.hex(), "siblings": siblings, "root": root.hex(), "header": header}
 
 
 def serve(answers):
@@ -56,6 +75,10 @@ def main():
     answers["/status"] = {"network_id": file["network_id"]}
     answers["/tx/forged"] = status(vectors[0], signature=vectors[1]["transaction"]["signature"])
     answers["/tx/richer"] = status(vectors[0], amount=26)
+    for vector in vectors:
+        answers[f"/tx/{vector['id']}/proof"] = proof(vector, b"\x07" * 32, b"\x08" * 32)
+    answers["/tx/elsewhere"] = status(vectors[0])
+    answers["/tx/elsewhere/proof"] = proof(vectors[1], b"\x07" * 32, b"\x08" * 32)
     peer = serve(answers)
     for vector in vectors:
         with tempfile.TemporaryDirectory() as directory:
@@ -64,6 +87,12 @@ def main():
             expect(f"id of {vector['name']}", vector["id"] in printed)
             printed = shell.run("rebuild", directory, PEER=peer, ID=vector["id"])
             expect(f"signed bytes of {vector['name']}", printed is not None and "the same bytes" in printed)
+            printed = shell.run("prove", directory, PEER=peer, ID=vector["id"])
+            proven = printed is not None and "it stands in block" in printed
+            expect(f"proof of {vector['name']}", proven)
+    with tempfile.TemporaryDirectory() as directory:
+        expect("another transaction verifies", shell.run("verify", directory, PEER=peer, ID="elsewhere") is not None)
+        expect("but a proof of another is none", shell.run("prove", directory, PEER=peer, ID="elsewhere") is None)
     with tempfile.TemporaryDirectory() as directory:
         expect("a forged signature is refused", shell.run("verify", directory, PEER=peer, ID="forged") is None)
         printed = shell.run("verify", directory, PEER=peer, ID="richer")

@@ -102,6 +102,30 @@ def check_message(network, network_id, transaction, text):
     check("the text is nowhere in it", text not in json.dumps(message))
 
 
+def check_proof(network, transaction):
+    """Alice mines the transaction; carol's peer proves it, and nothing but SHA-256 checks the proof."""
+    transaction_id = transaction["id"]
+    status, job = network.owner("alice", "/mine", prefer="wait=30", body={})
+    check("alice's peer mines it", status == 200 and job.get("outcome") == "mined", f"{status} {job}")
+    proof = eventually("carol's peer proves it", lambda: network.public("carol", f"/tx/{transaction_id}/proof"))
+    leaf = p.leaf_hash(bytes.fromhex(transaction_id), p.unbase64(transaction["signature"]))
+    same("the leaf covers id and signature", proof["leaf"], leaf.hex())
+    root = p.root_from_proof(leaf, proof["siblings"])
+    same("the siblings lead to the root in the header", proof["header"]["merkle_root"], root.hex())
+    same("the header has the hash that it says", proof["header"]["hash"], p.sha256(p.header_bytes(proof["header"])).hex())
+    target = p.expand(int(proof["header"]["target"], 16))
+    check("and it meets its target", int(proof["header"]["hash"], 16) <= target)
+    with tempfile.TemporaryDirectory() as directory:
+        variables = {"PEER": network.urls["carol"], "ID": transaction_id}
+        shell.run("verify", directory, **variables)
+        printed = shell.run("prove", directory, **variables)
+        check("the shell checks the proof as PROTOCOL.md says", printed is not None and "it stands in block" in printed)
+    status, verification = network.public("carol", f"/block/{proof['header']['hash']}/verification")
+    check("carol's peer verifies the block again", status == 200 and verification["valid"], f"{verification}")
+    status, report = network.owner("carol", "/audit")
+    check("carol's peer finds its chain sound", status == 200 and report["sound"], f"{status} {report}")
+
+
 def check_inbox(network, transaction_id, text):
     def inbox():
         status, page = network.owner("bob", "/messages")
@@ -126,6 +150,7 @@ def main():
     transaction = check_transaction(network, network_id, send(network, text))
     check_message(network, network_id, transaction, text)
     check_inbox(network, transaction["id"], text)
+    check_proof(network, transaction)
     print("everything fits")
 
 

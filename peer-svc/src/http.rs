@@ -1,7 +1,7 @@
 //! The HTTP API: thin callers of the node.
 //!
 //! - For the network, open to everybody: `status`, `membership`, `transactions`, `chain`, `blocks` (with
-//!   `compact`), `race`; `events`, which tells the owner more.
+//!   `compact`), `race`, `explain`, `history`; `events`, which tells the owner more.
 //! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
 //!   requests), `health` (what `/readyz` looks at),
@@ -17,7 +17,9 @@ mod chain;
 mod compact;
 mod error;
 mod events;
+mod explain;
 mod health;
+mod history;
 mod mail;
 mod membership;
 mod mining;
@@ -201,6 +203,7 @@ fn owner() -> OpenApiRouter<App> {
         .routes(routes!(queue::discard_queued))
         .routes(routes!(bans::list_bans))
         .routes(routes!(bans::lift_bans))
+        .routes(routes!(history::audit_chain))
 }
 
 /// What everybody calls, also whoever is cut off.
@@ -221,10 +224,14 @@ fn network() -> OpenApiRouter<App> {
         .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
         .routes(routes!(transactions::get_transaction))
         .routes(routes!(transactions::get_message))
+        .routes(routes!(explain::check_transaction))
+        .routes(routes!(explain::prove_transaction))
         .routes(routes!(transactions::list_ledger))
         .routes(routes!(race::take_mining_complete))
         .routes(routes!(blocks::submit_block).layer(body_limit(BLOCK_LIMIT)))
         .routes(routes!(blocks::get_block))
+        .routes(routes!(explain::verify_block))
+        .routes(routes!(history::list_reorgs))
         .routes(routes!(chain::list_blocks))
         .routes(routes!(chain::list_headers))
         .routes(routes!(chain::get_account))

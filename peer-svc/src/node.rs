@@ -5,6 +5,7 @@
 //! the network: it publishes what happened as [`Event`]s, and tasks listen.
 
 mod accept;
+mod audit;
 mod blocks;
 mod branch;
 mod chain;
@@ -13,11 +14,14 @@ mod directory;
 mod draft;
 mod error;
 mod event;
+mod explain;
 mod later;
+mod lives;
 mod mail;
 mod mempool;
 mod probe;
 mod recheck;
+mod reorg;
 mod side;
 mod state;
 mod storage;
@@ -33,18 +37,22 @@ use raclette_api::event::EventBody;
 use raclette_chain::{address::Address, hash::NetworkId, keys::PrivateKey};
 use raclette_service::{clock::now_ms, events::Feed};
 use sqlx::SqlitePool;
-use tokio::sync::{Mutex, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
+pub use audit::{Audit, Compared, Progress};
 pub use blocks::{BlockOutcome, HandedIn, VerifiedBlock};
 pub use chain::TransactionPlace;
 pub use directory::{Changed, Members, Neighbour, verified_news};
 pub use error::NodeError;
 pub use event::{Event, Origin};
+pub use explain::{CheckedTransaction, Proof, Prospect, Verification};
 use later::LaterBlocks;
 pub use later::{MAX_KEPT, MAX_KEPT_AHEAD, MAX_KEPT_PER_SENDER};
+pub use lives::{Moment, What};
 pub use mail::{Balance, DELIVERY, MailItem};
 pub use mempool::{Incoming, TransactionOutcome};
 pub use probe::{ProbeOrder, Probes};
+pub use reorg::{Alarm, ReorgEntry};
 pub use state::State;
 pub use storage::Storage;
 use verified::RefusedBlocks;
@@ -94,6 +102,10 @@ pub struct Node {
     refused: RefusedBlocks,
     /// Blocks from the near future.
     later: LaterBlocks,
+    /// Bounds walks over the chain that anybody may ask for to one at a time.
+    explaining: Semaphore,
+    /// Held by the audit that runs.
+    auditing: audit::AuditTurn,
     /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
     sending: Mutex<()>,
 }
@@ -141,6 +153,8 @@ impl Node {
             side: std::sync::Mutex::new(side::SideBudget::new(std::time::Instant::now())),
             refused: RefusedBlocks::default(),
             later: LaterBlocks::default(),
+            explaining: Semaphore::new(1),
+            auditing: audit::AuditTurn::default(),
             sending: Mutex::new(()),
         };
         let ends = WriterEnds { commands: receiver, state: publisher, storage: storage_publisher, events, feed };

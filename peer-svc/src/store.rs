@@ -6,10 +6,12 @@
 
 pub mod accounts;
 pub mod blocks;
+pub mod events;
 pub mod ledger;
 pub mod mail;
 pub mod meta;
 pub mod peers;
+pub mod reorgs;
 pub mod salvage;
 mod schema;
 pub mod waiting;

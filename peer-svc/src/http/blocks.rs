@@ -132,14 +132,19 @@ pub(super) async fn get_block(
 ) -> Result<Response, Problem> {
     let state = app.node.state()?;
     let Some(entry) = find(&state, &id)? else {
-        return Err(Problem::new(Code::UnknownBlock, format!("No block {id} is known here.")));
+        return Err(unknown_block(&id));
     };
     let keep = if id.len() == 64 && entry.state_hash.is_some() { Keep::Forever } else { Keep::Revalidate };
     let tag = ETag::of([entry.hash.to_string(), u8::from(entry.state_hash.is_some()).to_string()]);
     known.unless_known(tag, keep, async { block_message(&app, &state, entry).await.map(Json) }).await
 }
 
-fn find<'a>(state: &'a Chain, id: &str) -> Result<Option<&'a Entry>, Problem> {
+pub(super) fn unknown_block(id: &str) -> Problem {
+    Problem::new(Code::UnknownBlock, format!("No block {id} is known here."))
+}
+
+/// The block with this hash, or of this height on the active branch.
+pub(super) fn find<'a>(state: &'a Chain, id: &str) -> Result<Option<&'a Entry>, Problem> {
     if id.len() == 64 {
         let hash: BlockHash = hash("id", id).map_err(Problem::parameter)?;
         return Ok(state.index.get(&hash));

@@ -1,14 +1,14 @@
 //! What `/readyz` looks at.
 
 use raclette_api::chain::SyncState;
-use raclette_service::health::Check;
+use raclette_service::{clock::now_ms, health::Check};
 
 use super::App;
 use crate::node::Storage;
 
 /// Looks at every part of this peer.
 pub(super) async fn checks(app: App) -> Vec<Check> {
-    vec![database(&app).await, storage(&app), network(&app), sync(&app), tracker(&app)]
+    vec![database(&app).await, storage(&app), network(&app), sync(&app), chain(&app), tracker(&app)]
 }
 
 async fn database(app: &App) -> Check {
@@ -47,6 +47,16 @@ fn sync(app: &App) -> Check {
         SyncState::Synced => Check::ok("sync"),
         SyncState::Starting => Check::failed("sync", "the history is about to be compared with the others'"),
         SyncState::Syncing => Check::failed("sync", format!("at block {} of {}", sync.height, sync.target_height)),
+    }
+}
+
+fn chain(app: &App) -> Check {
+    match app.node.alarm(now_ms()) {
+        None => Check::ok("chain"),
+        Some(alarm) => Check::degraded(
+            "chain",
+            format!("a reorganisation replaced {} blocks in the last 24 hours; see GET /reorgs", alarm.depth),
+        ),
     }
 }
 

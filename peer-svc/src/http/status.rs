@@ -11,13 +11,14 @@ use raclette_api::{
 };
 use raclette_chain::ledger::Ledger;
 use raclette_service::{
+    clock::now_ms,
     extract::{Json, Query},
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{App, elsewhere};
+use super::{App, elsewhere, history::alarm_message};
 
 /// Tell who this peer is and how it is doing.
 ///
@@ -52,6 +53,7 @@ fn status(app: &App) -> StatusMessage {
         membership_version: app.node.members().version(),
         tracker: app.status.tracker_status(),
         peers: KnownPeers { online: count(online), offline: count(offline) },
+        reorganisation_alarm: app.node.alarm(now_ms()).map(alarm_message),
     }
 }
 

@@ -10,6 +10,7 @@ use axum::{
 use raclette_api::{
     ApiError,
     encoding::{hash, to_hex},
+    history::{LifeEvent, LifeEventKind},
     message::SealedMessageJson,
     submission::Submission,
     transaction::{
@@ -33,6 +34,7 @@ use super::{
     App,
     answers::SignedProblems,
     elsewhere,
+    history::life_events,
     read::{self, Sender},
 };
 use crate::node::{Incoming, NodeError, Origin, State as Chain, TransactionOutcome, TransactionPlace};
@@ -117,7 +119,7 @@ async fn submit_many(app: &App, origin: Origin, messages: Vec<TransactionMessage
     Ok(SubmitResults { results })
 }
 
-fn decode(message: &TransactionMessage, network: &NetworkId) -> Result<Incoming, ApiError> {
+pub(super) fn decode(message: &TransactionMessage, network: &NetworkId) -> Result<Incoming, ApiError> {
     let (transaction, message) = message.decode(network)?;
     Ok(Incoming { transaction, message })
 }
@@ -135,9 +137,10 @@ fn essence(problem: &Problem) -> SubmitProblem {
     SubmitProblem { code: details.code.to_string(), status: details.status, detail: details.detail.clone() }
 }
 
-/// Tell what became of a transaction.
+/// Tell what became of a transaction, and everything that happened to it here.
 ///
-/// `signed_bytes` is what its sender signed, so that other programs can verify the signature.
+/// `life` tells it in order: pending, confirmed, returned by a reorganisation, replaced, evicted, expired, refused, each with
+/// its time. `signed_bytes` is what its sender signed, so that other programs can verify the signature.
 #[utoipa::path(get, path = "/tx/{id}", operation_id = "get_transaction", tag = "network",
     params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id")),
     responses((status = 200, description = "The transaction and where it is", body = TransactionStatus), CommonProblems),
@@ -147,15 +150,16 @@ pub(super) async fn get_transaction(
     Path(id): Path<String>,
 ) -> Result<Json<TransactionStatus>, Problem> {
     let id: TransactionId = hash("id", &id).map_err(Problem::parameter)?;
-    let (transaction, place) = app.node.transaction(&id).await?;
+    let (transaction, place, life) = app.node.life(&id).await?;
     let received = app.node.received(&id).await?;
-    Ok(Json(transaction_status(&transaction, &place, received, &app.node.state()?.rules.network)))
+    Ok(Json(transaction_status(&transaction, &place, received, life_events(life), &app.node.state()?.rules.network)))
 }
 
 fn transaction_status(
     transaction: &SignedTransaction,
     place: &TransactionPlace,
     received: Option<u64>,
+    life: Vec<LifeEvent>,
     network: &NetworkId,
 ) -> TransactionStatus {
     let bare = TransactionStatus {
@@ -168,6 +172,7 @@ fn transaction_status(
         confirmations: None,
         reason: None,
         received,
+        life,
     };
     match place {
         TransactionPlace::Pending => bare,
@@ -180,11 +185,21 @@ fn transaction_status(
             confirmations: Some(*confirmations),
             ..bare
         },
-        TransactionPlace::Dropped => TransactionStatus {
-            status: TransactionState::Dropped,
-            reason: Some(String::from("it was replaced, it expired, or it could not be paid")),
-            ..bare
-        },
+        TransactionPlace::Dropped => {
+            TransactionStatus { status: TransactionState::Dropped, reason: bare.life.last().map(why_dropped), ..bare }
+        }
+    }
+}
+
+/// Why a transaction is gone, in a few words.
+fn why_dropped(last: &LifeEvent) -> String {
+    let by = last.by.as_deref().unwrap_or("another one");
+    match (last.event, &last.detail) {
+        (LifeEventKind::Replaced, _) => format!("it was replaced by {by}, which pays more"),
+        (LifeEventKind::Evicted, _) => format!("the ledger was full, and it had to make room for {by}"),
+        (LifeEventKind::Expired, Some(detail)) => format!("it expired: {detail}"),
+        (_, Some(detail)) => detail.clone(),
+        (event, None) => format!("{event:?}").to_lowercase(),
     }
 }
 

@@ -11,6 +11,7 @@ use raclette_api::event::TransactionStep;
 use raclette_chain::{
     accounts::{self, Account, Overlay},
     address::Address,
+    amount::Amount,
     block::{Block, Checked},
     hash::{BlockHash, StateHash},
     index::Path,
@@ -21,7 +22,7 @@ use raclette_chain::{
 use raclette_service::crash_point::crash_point;
 use sqlx::SqliteConnection;
 
-use super::{Event, State, draft::Draft, recheck, told};
+use super::{Event, State, draft::Draft, lives::overtaken, recheck, reorg::Reorganisation, told};
 use crate::store::{self, StoreError};
 
 /// What a branch that has passed every rule does.
@@ -49,7 +50,8 @@ pub(super) async fn follow(
     if is_several {
         store::set_savepoint(connection).await?;
     }
-    let switched = match switch(connection, state, path, newcomer).await? {
+    let mut reorg = Reorganisation::new(state, path, draft.now);
+    let switched = match switch(connection, state, path, newcomer, &mut reorg).await? {
         Ok(switched) => switched,
         Err(refusal) => {
             if is_several {
@@ -70,15 +72,16 @@ pub(super) async fn follow(
         accounts::write(&mut state.accounts, switched.changed.iter().copied());
     }
     let told_before = draft.told.len();
-    let returned = update_ledger(connection, draft, path, newcomer, &switched.changed).await?;
+    let returned = update_ledger(connection, draft, path, newcomer, &switched.changed, &mut reorg).await?;
     crash_point(place(path), "returned");
     let (connected, disconnected) = (path.connect.len(), path.disconnect.len());
     if disconnected > 0
         && let Some(state) = &draft.state
     {
-        let reorg = told::reorg(&old, state.tip(), connected, disconnected, returned);
-        draft.tell_at(told_before, &reorg);
+        let told = told::reorg(&old, state.tip(), connected, disconnected, returned);
+        draft.tell_at(told_before, &told);
     }
+    reorg.note(connection, draft).await?;
     draft.accounts(switched.changed);
     draft.blocks(path.disconnect.iter().chain(&path.connect).copied());
     let new = path.connect.last().copied().unwrap_or(old);
@@ -92,12 +95,14 @@ async fn switch(
     state: &State,
     path: &Path,
     newcomer: &Arc<Block<Checked>>,
+    reorg: &mut Reorganisation,
 ) -> Result<Result<Switched, (BlockHash, BlockError)>, StoreError> {
     let mut overlay = Overlay::new(&state.accounts);
     for hash in &path.disconnect {
         let block = read(connection, state, hash, newcomer).await?;
         recheck::take_off(&block, &store::blocks::undo(connection, hash).await?, &mut overlay, state)?;
         crash_point("reorganisation", "reverted");
+        reorg.loses(connection, hash, block.header().height).await?;
         store::blocks::deactivate(connection, hash, block.header().height).await?;
         crash_point("reorganisation", "deactivated");
     }
@@ -112,7 +117,8 @@ async fn switch(
         match rules::connect_block(&block, &mut overlay, &before, &state.rules) {
             Ok(connected) => {
                 crash_point(place(path), "connected");
-                store::blocks::activate(connection, &block, &connected.undo, &connected.state_hash).await?;
+                store::blocks::activate(connection, &block, &connected.undo, &connected.state_hash, reorg.now())
+                    .await?;
                 crash_point(place(path), "activated");
                 state_hashes.push((*hash, connected.state_hash));
             }
@@ -130,27 +136,38 @@ async fn update_ledger(
     path: &Path,
     newcomer: &Arc<Block<Checked>>,
     changed: &[(Address, Account)],
+    reorg: &mut Reorganisation,
 ) -> Result<usize, StoreError> {
     let Some(mut state) = draft.state.take() else { return Ok(0) };
     for hash in &path.connect {
         let block = read(connection, &state, hash, newcomer).await?;
         confirm(draft, &mut state, &block);
+        if !path.disconnect.is_empty() {
+            reorg.wins(&block);
+        }
     }
     // Pending transactions first make way for what is confirmed now, or can no longer be paid. Whoever sent something in
     // either branch is among the changed accounts.
+    let mut looked = !path.disconnect.is_empty();
     for (address, account) in changed {
         for removed in state.ledger.refresh(address, account) {
-            draft.left(&mut state, &removed);
+            if !looked {
+                // A branch that only grows is mostly one block, and what it overtakes is rare.
+                reorg.wins(newcomer);
+                looked = true;
+            }
+            let winner = reorg.winner(&removed.transaction);
+            draft.left(&mut state, &removed, winner);
         }
     }
     let mut returned = 0;
     for hash in path.disconnect.iter().rev() {
         let block = read(connection, &state, hash, newcomer).await?;
-        returned += take_back(draft, &mut state, &block);
+        returned += take_back(draft, &mut state, &block, reorg);
     }
     let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
     for removed in state.ledger.expire(state.next_height(), now) {
-        draft.left(&mut state, &removed);
+        draft.left(&mut state, &removed, None);
     }
     let used = state.account(&draft.owner).next_sequence;
     draft.wait_no_more_below(&mut state, used);
@@ -172,20 +189,22 @@ fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
 }
 
 /// Offers the transactions of a losing block to the ledger again. Returns how many it took.
-fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>) -> usize {
+fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>, reorg: &mut Reorganisation) -> usize {
     let now = Timestamp::new(draft.now).unwrap_or(Timestamp::MAX);
     let mut returned = 0;
     for transaction in block.transactions() {
         let account = state.account(&transaction.sender());
+        let transaction = Arc::new(transaction.clone());
         if transaction.transaction().sequence < account.next_sequence {
+            reorg.stays_out(block, &transaction, &overtaken(&transaction, &account, Amount::ZERO));
             continue;
         }
-        let transaction = Arc::new(transaction.clone());
         let context = super::state::state_context(&state.rules, &state.index, now, true);
         match state.ledger.add(Arc::clone(&transaction), &account, &context) {
             Ok(added @ Added::Accepted { .. }) => {
-                draft.made_way(state, &added);
+                draft.made_way(state, &added, transaction.id());
                 draft.pending(&transaction, TransactionStep::Returned, false);
+                reorg.returns(block, &transaction);
                 returned += 1;
             }
             Ok(Added::Known) => {}
@@ -195,6 +214,7 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>) -> us
                 if !matches!(error, LedgerError::InsufficientFunds { .. }) {
                     draft.wait(state, &transaction);
                 }
+                reorg.stays_out(block, &transaction, &error);
             }
         }
     }

@@ -52,7 +52,7 @@ impl Node {
         Ok(store::blocks::get(&self.readers, hash, &network).await?)
     }
 
-    /// Finds a transaction: in the ledger, in the active branch, or among what the owner sent and received.
+    /// Finds a transaction: in the ledger, in the active branch, among what is gone, or what the owner sent and received.
     ///
     /// # Errors
     /// [`NodeError::UnknownTransaction`], or the file cannot be read.
@@ -70,9 +70,13 @@ impl Node {
             let place = self.confirmed(&state, height, position).unwrap_or(TransactionPlace::Pending);
             return Ok((self.sound(transaction.into(), &state).await?, place));
         }
-        let mail = store::mail::get(&self.readers, &state.rules.network, id).await?;
-        let item = mail.ok_or(NodeError::UnknownTransaction { id: *id })?;
-        Ok((self.sound(item.transaction, &state).await?, TransactionPlace::Dropped))
+        let network = &state.rules.network;
+        let gone = match store::events::gone(&self.readers, network, id).await? {
+            Some(gone) => Some(gone),
+            None => store::mail::get(&self.readers, network, id).await?.map(|item| item.transaction),
+        };
+        let gone = gone.ok_or(NodeError::UnknownTransaction { id: *id })?;
+        Ok((self.sound(gone, &state).await?, TransactionPlace::Dropped))
     }
 
     /// A transaction out of the file: its id has been compared, which does not cover the signature.

@@ -18,8 +18,13 @@ use raclette_chain::{
 use raclette_service::{events::Entry, queue::QueueChange};
 use sqlx::SqliteConnection;
 
-use super::{Event, State, checksum::Checksum, told};
-use crate::store::{self, StoreError, ledger::NewRow, meta};
+use super::{
+    Event, State,
+    checksum::Checksum,
+    lives::{Left, overtaken},
+    told,
+};
+use crate::store::{self, StoreError, events::NewEvent, ledger::NewRow, meta};
 
 /// Changes of one batch.
 #[derive(Debug)]
@@ -46,6 +51,7 @@ pub(super) struct Draft {
     /// The last word about each of the owner's sequence numbers: what is to be offered again.
     waiting: BTreeMap<u64, Option<Arc<SignedTransaction>>>,
     replaced: Vec<(TransactionId, TransactionId)>,
+    happened: Vec<NewEvent>,
 }
 
 impl Draft {
@@ -64,6 +70,7 @@ impl Draft {
             mail: Vec::new(),
             waiting: BTreeMap::new(),
             replaced: Vec::new(),
+            happened: Vec::new(),
         }
     }
 
@@ -124,20 +131,22 @@ impl Draft {
     }
 
     /// Notes what had to leave the ledger for a newcomer.
-    pub(super) fn made_way(&mut self, state: &mut State, added: &Added) {
+    pub(super) fn made_way(&mut self, state: &mut State, added: &Added, newcomer: TransactionId) {
         if let Added::Accepted { replaced, evicted } = added {
             if let Some(gone) = replaced {
                 self.not_pending(gone, TransactionStep::Replaced);
+                self.gone(gone, Left::Replaced(newcomer));
             }
             for gone in evicted {
                 self.not_pending(gone, TransactionStep::Evicted);
+                self.gone(gone, Left::Evicted(Some(newcomer)));
                 self.wait(state, gone);
             }
         }
     }
 
-    /// Notes a transaction that left the ledger.
-    pub(super) fn left(&mut self, state: &mut State, removed: &Removed) {
+    /// Notes a transaction that left the ledger; `winner` is the confirmed one that has its sequence number, if it is known.
+    pub(super) fn left(&mut self, state: &mut State, removed: &Removed, winner: Option<TransactionId>) {
         let (step, offered_again) = match removed.why {
             // Another one has its number, or the money is gone: there is nothing to be offered again.
             Removal::Used | Removal::Unpaid => (TransactionStep::Dropped, false),
@@ -145,6 +154,7 @@ impl Draft {
             Removal::TooEarly => (TransactionStep::Evicted, true),
         };
         self.not_pending(&removed.transaction, step);
+        self.note_why(state, removed, winner);
         if offered_again {
             self.wait(state, &removed.transaction);
         }
@@ -180,6 +190,31 @@ impl Draft {
         self.replaced.push((old, new));
     }
 
+    /// Notes what keeps a transaction out that is not, or no longer, pending.
+    pub(super) fn gone(&mut self, transaction: &Arc<SignedTransaction>, why: Left<'_>) {
+        self.happened.push((why.event(transaction, self.now), Some(Arc::clone(transaction))));
+    }
+
+    fn note_why(&mut self, state: &State, removed: &Removed, winner: Option<TransactionId>) {
+        let transaction = &removed.transaction;
+        match removed.why {
+            Removal::Used | Removal::Unpaid => {
+                let sender = transaction.sender();
+                let (account, outgoing) = (state.account(&sender), state.ledger.outgoing(&sender));
+                self.gone(transaction, Left::Refused(&overtaken(transaction, &account, outgoing), winner));
+            }
+            Removal::TooOld | Removal::PastLastHeight => {
+                self.gone(transaction, Left::Expired { next_height: state.next_height() });
+            }
+            Removal::TooEarly => self.gone(transaction, Left::Evicted(None)),
+        }
+    }
+
+    /// Notes what happened to transactions when branches changed.
+    pub(super) fn happened(&mut self, events: impl IntoIterator<Item = NewEvent>) {
+        self.happened.extend(events);
+    }
+
     /// Notes a message to be stored.
     pub(super) fn message(&mut self, digest: MessageDigest, message: &Arc<SealedMessage>) {
         self.messages.push((digest, Arc::clone(message)));
@@ -209,6 +244,8 @@ impl Draft {
             let changed = self.accounts.iter().map(|(address, account)| (*address, *account));
             store::accounts::write(connection, changed).await?;
         }
+        // Before the ledger's rows go: since when a transaction was pending is read from them.
+        store::events::insert(connection, &self.happened).await?;
         let mut gone = Vec::new();
         let mut rows = Vec::new();
         for (id, row) in &self.ledger {

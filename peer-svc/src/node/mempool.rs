@@ -17,6 +17,7 @@ use sqlx::SqliteConnection;
 use super::{
     Event, Node, NodeError, Origin, State,
     draft::Draft,
+    lives::Left,
     writer::{Command, Offer},
 };
 use crate::store::{self, StoreError};
@@ -200,7 +201,15 @@ async fn add_to(
     let context = super::state::state_context(&state.rules, &state.index, now, offer.registered);
     let added = match state.ledger.add(Arc::clone(&offer.transaction), &account, &context) {
         Ok(added) => added,
-        Err(error) => return Ok(Err(error.into())),
+        Err(error) => {
+            // Its owner may ask later what became of it; strangers' are not remembered. What is offered again and again has
+            // its reason from when it left.
+            let is_offered_again = state.waiting.contains_key(&offer.transaction.transaction().sequence);
+            if offer.transaction.sender() == draft.owner && !is_offered_again {
+                draft.gone(&offer.transaction, Left::Refused(&error, None));
+            }
+            return Ok(Err(error.into()));
+        }
     };
     if let Some(message) = &offer.message {
         draft.message(digest, message);
@@ -211,7 +220,7 @@ async fn add_to(
     if added == Added::Known {
         return Ok(Ok(TransactionOutcome::Known));
     }
-    draft.made_way(state, &added);
+    draft.made_way(state, &added, id);
     if let Some(old) = offer.replaces {
         draft.replaced(old, id);
     }
@@ -245,7 +254,7 @@ pub(super) fn expire(draft: &mut Draft) -> usize {
     }
     let expired = state.ledger.expire(state.next_height(), now);
     for removed in &expired {
-        draft.left(&mut state, removed);
+        draft.left(&mut state, removed, None);
     }
     draft.state = Some(state);
     left_out.len() + expired.len()

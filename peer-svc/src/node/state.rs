@@ -18,7 +18,11 @@ use raclette_chain::{
 use raclette_service::crash_point::crash_point;
 use sqlx::SqlitePool;
 
-use super::{checksum::Checksum, recheck};
+use super::{
+    checksum::Checksum,
+    recheck,
+    reorg::{ALARM_DEPTH, Alarm},
+};
 use crate::store::{self, StoreError, meta};
 
 /// Chain, accounts and ledger at one moment. A copy costs nothing.
@@ -40,6 +44,8 @@ pub struct State {
     pub left_out: Arc<Vec<Arc<SignedTransaction>>>,
     /// The checksum of accounts and stored blocks.
     pub checksum: Checksum,
+    /// The newest deep reorganisation.
+    pub alarm: Option<Alarm>,
 }
 
 impl State {
@@ -57,6 +63,7 @@ impl State {
             left_out: Arc::default(),
             checksum: Checksum::new(&rules.network),
             rules: Arc::new(rules),
+            alarm: None,
         }
     }
 
@@ -107,6 +114,8 @@ impl State {
         let stored = pending.iter().chain(waiting.values()).map(Arc::clone).collect();
         recheck::signatures(stored, Arc::clone(&state.rules)).await?;
         let mut left_out = Vec::new();
+        let deep = store::reorgs::last_deeper_than(readers, ALARM_DEPTH).await?;
+        state.alarm = deep.map(|(id, reorg)| Alarm::of(id, &reorg));
         for transaction in pending {
             let account = state.account(&transaction.sender());
             // What is stored was accepted under policy before; what does not fit any more is left out.

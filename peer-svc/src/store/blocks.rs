@@ -1,7 +1,10 @@
 //! Blocks on every branch, and where the transactions of the active ones stand.
 
+use std::collections::HashMap;
+
 use raclette_chain::{
     accounts::Undo,
+    audit::StoredBlock,
     block::{Block, Checked},
     codec,
     hash::{BlockHash, NetworkId, StateHash, TransactionId},
@@ -125,6 +128,34 @@ fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> 
     Ok(block.assume_checked())
 }
 
+/// Header, body, state hash.
+type RawRow = (Vec<u8>, Vec<u8>, Option<Vec<u8>>);
+
+/// Reads what is stored of a block, as it lies there; nothing is looked at. What is missing is empty.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn raw(executor: impl SqliteExecutor<'_>, hash: &BlockHash) -> Result<StoredBlock, StoreError> {
+    let row: Option<RawRow> = sqlx::query_as("select header, body, state_hash from blocks where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    let (header, body, state_hash) = row.unwrap_or_default();
+    Ok(StoredBlock { hash: *hash, header, body, state_hash })
+}
+
+/// The last block of the active branch; none if there is only the genesis block, which is in no row.
+///
+/// # Errors
+/// When SQLite fails or the row is damaged.
+pub async fn active_tip(executor: impl SqliteExecutor<'_>) -> Result<Option<BlockHash>, StoreError> {
+    let hash: Option<Vec<u8>> =
+        sqlx::query_scalar("select hash from blocks where active = 1 order by height desc limit 1")
+            .fetch_optional(executor)
+            .await?;
+    hash.map(|hash| bytes32("a block hash", &hash).map(BlockHash::from_bytes)).transpose()
+}
+
 /// Reads what takes a connected block off again.
 ///
 /// # Errors
@@ -139,7 +170,8 @@ pub async fn undo(connection: &mut SqliteConnection, hash: &BlockHash) -> Result
     codec::decode_undo(&bytes).map_err(|error| undecodable(&error))
 }
 
-/// Puts a block on the active branch.
+/// Puts a block on the active branch at `now`, in milliseconds since 1970. Since when each of its transactions had been
+/// pending is kept from the ledger, whose rows are still there.
 ///
 /// # Errors
 /// When SQLite fails.
@@ -148,21 +180,27 @@ pub async fn activate(
     block: &Block<Checked>,
     undo: &Undo,
     state_hash: &StateHash,
+    now: u64,
 ) -> Result<(), StoreError> {
-    sqlx::query("update blocks set active = 1, undo = ?, state_hash = ? where hash = ?")
+    sqlx::query("update blocks set active = 1, undo = ?, state_hash = ?, connected = ? where hash = ?")
         .bind(codec::encode_undo(undo))
         .bind(state_hash.as_bytes().as_slice())
+        .bind(to_sql(now))
         .bind(block.hash().as_bytes().as_slice())
         .execute(&mut *connection)
         .await?;
     let height = i64::from(block.header().height);
     let mut position = 0_i64;
     for transactions in parts(block.transactions()) {
-        let mut sql = QueryBuilder::new("insert into transactions (txid, height, position) ");
+        let mut sql = QueryBuilder::new(
+            "insert into transactions (txid, height, position, received) select v.column1, v.column2, v.column3, ledger.received \
+             from (",
+        );
         sql.push_values(transactions, |mut row, transaction| {
             row.push_bind(transaction.id().as_bytes().to_vec()).push_bind(height).push_bind(position);
             position += 1;
         });
+        sql.push(") v left join ledger on ledger.txid = v.column1");
         sql.build().execute(&mut *connection).await?;
     }
     Ok(())
@@ -179,6 +217,51 @@ pub async fn deactivate(connection: &mut SqliteConnection, hash: &BlockHash, hei
         .await?;
     sqlx::query("delete from transactions where height = ?").bind(i64::from(height)).execute(connection).await?;
     Ok(())
+}
+
+/// When a block was put on the active branch the last time, in milliseconds since 1970.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn connected(executor: impl SqliteExecutor<'_>, hash: &BlockHash) -> Result<Option<u64>, StoreError> {
+    let connected: Option<Option<i64>> = sqlx::query_scalar("select connected from blocks where hash = ?")
+        .bind(hash.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    connected.flatten().map(from_sql).transpose()
+}
+
+/// Since when the transactions of the active block at a height had been pending here before, in milliseconds since 1970;
+/// those that never were are left out.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn pending_since(
+    executor: impl SqliteExecutor<'_>,
+    height: u32,
+) -> Result<HashMap<TransactionId, u64>, StoreError> {
+    let rows: Vec<(Vec<u8>, i64)> =
+        sqlx::query_as("select txid, received from transactions where height = ? and received is not null")
+            .bind(i64::from(height))
+            .fetch_all(executor)
+            .await?;
+    rows.into_iter()
+        .map(|(txid, received)| {
+            Ok((TransactionId::from_bytes(bytes32("a transaction id", &txid)?), from_sql(received)?))
+        })
+        .collect()
+}
+
+/// Since when a confirmed transaction had been pending here before, in milliseconds since 1970.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn received(executor: impl SqliteExecutor<'_>, id: &TransactionId) -> Result<Option<u64>, StoreError> {
+    let received: Option<Option<i64>> = sqlx::query_scalar("select received from transactions where txid = ?")
+        .bind(id.as_bytes().as_slice())
+        .fetch_optional(executor)
+        .await?;
+    received.flatten().map(from_sql).transpose()
 }
 
 /// Remembers that blocks broke a rule.

@@ -82,6 +82,7 @@ create table peers (address text primary key, record text not null) strict;
 /// What format 2 adds.
 const FORMAT_2: &[&str] = &[
     raclette_service::events::SCHEMA,
+    LIVES,
     "
 -- The owner's transactions that left the ledger without a block, and are offered again.
 create table waiting (sequence integer primary key, body blob not null) strict;
@@ -91,3 +92,46 @@ create table waiting (sequence integer primary key, body blob not null) strict;
 alter table mail add column replaced_by blob;
 ",
 ];
+
+/// What became of transactions and branches.
+const LIVES: &str = "
+-- When a block was put on the active branch the last time, and since when its transactions had been pending here.
+alter table blocks add column connected integer;
+alter table transactions add column received integer;
+
+-- What became of transactions, as far as it does not follow from ledger and blocks. The oldest are forgotten.
+create table transaction_events (
+    id integer primary key,
+    txid blob not null,
+    time integer not null,
+    kind text not null,
+    -- The block that lost, when it had become active, and since when the transaction had been pending.
+    block blob,
+    connected integer,
+    since integer,
+    -- The transaction that took its place.
+    other blob,
+    -- The rule or policy that keeps it out.
+    rule text,
+    detail text,
+    reorg integer,
+    -- The transaction itself, if it is gone.
+    body blob
+) strict;
+create index transaction_events_txid on transaction_events (txid);
+create index transaction_events_reorg on transaction_events (reorg, kind) where reorg is not null;
+
+-- Reorganisations: hashes of blocks are joined, from low to high. The oldest are forgotten.
+create table reorgs (
+    id integer primary key,
+    time integer not null,
+    ancestor blob not null,
+    height integer not null,
+    depth integer not null,
+    lost blob not null,
+    won blob not null,
+    returned integer not null,
+    moved integer not null,
+    refused integer not null
+) strict;
+";

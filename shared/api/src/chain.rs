@@ -12,7 +12,9 @@ use crate::{
     block::{BlockMessage, HeaderMessage},
     encoding::{from_hex, hash, time},
     error::ApiError,
-    example, schema,
+    example,
+    history::ReorganisationAlarm,
+    schema,
 };
 
 /// The last block of a peer's chain.
@@ -244,6 +246,10 @@ pub struct StatusMessage {
     pub tracker: TrackerStatus,
     /// The other peers that it knows.
     pub peers: KnownPeers,
+    /// A reorganisation of more than six blocks in the last 24 hours. Absent if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ReorganisationAlarm)]
+    pub reorganisation_alarm: Option<ReorganisationAlarm>,
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 //! - [`timeline`], [`agreement`]: what a tracker has seen happen, and whether its peers agree.
 //! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
 //! - [`wallet`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
+//! - [`explain`], [`history`]: why something was accepted or refused, and what happened.
 
 pub mod agreement;
 pub mod ban;
@@ -20,6 +21,8 @@ pub mod encoding;
 pub mod error;
 pub mod event;
 pub mod example;
+pub mod explain;
+pub mod history;
 pub mod membership;
 pub mod message;
 pub mod mining;

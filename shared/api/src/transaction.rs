@@ -12,6 +12,7 @@ use crate::{
     encoding::{self, amount, hash, integer, present, public_key, same, same_address, time},
     error::ApiError,
     example,
+    history::LifeEvent,
     message::SealedMessageJson,
     schema,
 };
@@ -259,6 +260,11 @@ pub struct TransactionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     pub received: Option<u64>,
+    /// Everything that happened to it at this peer, in order. The peer remembers the newest 20,000 events of all
+    /// transactions that are not simply pending or confirmed.
+    #[serde(default)]
+    #[schema(max_items = 20_000)]
+    pub life: Vec<LifeEvent>,
 }
 
 /// A page of the ledger: transactions that wait for a block (`GET /ledger`).

@@ -13,9 +13,14 @@ use raclette_chain::{
     hash::{MerkleRoot, NetworkId, StateHash},
     header::{BLOCK_VERSION, Header},
     keys::PrivateKey,
+    ledger::{Context, Ledger},
+    merkle,
     message::SealedMessage,
     parameters::Parameters,
-    rules::{Rules, connect_block},
+    rules::{
+        Explanation, Parent, Rules, connect_block, explain_arrival, explain_body, explain_header, explain_signatures,
+        explain_state,
+    },
     target::Work,
     testing::{ALICE_PEM, BOB_PEM, CAROL_PEM, DAVE_PEM, key},
     time::Timestamp,
@@ -26,8 +31,8 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    agreement::*, ban::*, block::*, chain::*, encoding::to_hex, event::*, membership::*, message::*, mining::*,
-    network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, chain::*, encoding::to_hex, event::*, explain::*, history::*, membership::*,
+    message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -174,6 +179,8 @@ impl Story {
         self.add_chain(&mut all);
         self.add_peer(&mut all);
         self.add_events(&mut all);
+        self.add_explanations(&mut all);
+        self.add_history(&mut all);
         all.0
     }
 
@@ -309,6 +316,15 @@ impl Story {
             confirmations: Some(1),
             reason: None,
             received: Some(at(61).milliseconds()),
+            life: vec![
+                LifeEvent { time: Some(at(61).milliseconds()), ..event(LifeEventKind::Pending) },
+                LifeEvent {
+                    time: Some(at(91).milliseconds()),
+                    height: Some(2),
+                    block: Some(second.hash().to_string()),
+                    ..event(LifeEventKind::Confirmed)
+                },
+            ],
         });
         all.add(LedgerPage {
             count: 1,
@@ -341,6 +357,92 @@ impl Story {
         });
     }
 
+    /// Alice's transaction as bob's peer would judge it before block 2, and block 2 as everybody does.
+    fn add_explanations(&self, all: &mut Examples) {
+        let [(first, first_tip), (second, tip)] = self.blocks.as_slice() else { unreachable!("there are two blocks") };
+        let rules = Rules { network: self.network, parameters: self.genesis.parameters.clone() };
+        let accounts = Accounts::default();
+        let mut overlay = Overlay::new(&accounts);
+        connect_block(first, &mut overlay, &StateHash::ZERO, &rules).unwrap();
+        let account = overlay.get(&self.alice.public().address());
+        let context = Context { parameters: &rules.parameters, next_height: 2, now: at(61), registered: true };
+        let mut explanation = Explanation::new();
+        explain_arrival(&self.sent, Some(&self.sealed), &rules, &mut explanation);
+        Ledger::default().explain(&self.sent, &account, &context, &mut explanation);
+        all.add(TransactionCheck {
+            id: self.sent.id().to_string(),
+            outcome: CheckOutcome::Accepted,
+            height: 2,
+            rules: RuleStep::list(&explanation),
+        });
+        let parent = Parent { header: *first.header(), median_time: first_tip.time };
+        let mut explanation = Explanation::new();
+        explain_header(second.header(), &parent, &rules, at(91), &mut explanation);
+        explain_body(second, &rules, &mut explanation);
+        explain_signatures(second, &rules, &mut explanation);
+        explain_state(second, &mut overlay, &first_tip.state_hash, &rules, &mut explanation);
+        all.add(BlockVerification {
+            hash: second.hash().to_string(),
+            height: 2,
+            active: true,
+            valid: true,
+            reason: None,
+            rules: RuleStep::list(&explanation),
+        });
+        let leaves = second.leaves(&self.network);
+        all.add(MerkleProof {
+            id: self.sent.id().to_string(),
+            leaf: leaves[1].to_string(),
+            siblings: Sibling::list(&merkle::proof(&leaves, 1).unwrap()),
+            root: second.header().merkle_root.to_string(),
+            header: second.header().into(),
+            height: tip.height,
+            position: 1,
+            confirmations: 1,
+        });
+    }
+
+    /// A branch that carol's block would have lost to; the audit of the chain as it is.
+    fn add_history(&self, all: &mut Examples) {
+        let [(first, _), (second, tip)] = self.blocks.as_slice() else { unreachable!("there are two blocks") };
+        let reference = |height, hash: String| BlockReference { height, hash };
+        let reorg = Reorganisation {
+            id: 1,
+            time: at(120).milliseconds(),
+            ancestor: reference(1, first.hash().to_string()),
+            depth: 1,
+            alarm: false,
+            lost: vec![reference(2, second.hash().to_string())],
+            won_count: 2,
+            won: vec![reference(2, "0b".repeat(32)), reference(3, "0a".repeat(32))],
+            returned_count: 1,
+            returned: vec![self.sent.id().to_string()],
+            moved_count: 0,
+            moved: Vec::new(),
+            not_returned_count: 0,
+            not_returned: Vec::new(),
+        };
+        all.add(reorg.clone());
+        all.add(ReorganisationPage { reorgs: vec![reorg], next_cursor: None });
+        let same = AccountsCompared { differences: 0, first: Vec::new(), unreadable: None };
+        all.add(AuditReport {
+            sound: true,
+            tip: reference(2, second.hash().to_string()),
+            blocks: 2,
+            transactions: 1,
+            bad_block: None,
+            issued: 100,
+            balances: 100,
+            accounts: 3,
+            state_hash: tip.state_hash.to_string(),
+            node_state_hash: tip.state_hash.to_string(),
+            stored_accounts: Some(same.clone()),
+            working_accounts: Some(same),
+            milliseconds: 3,
+        });
+        all.add(AuditProgress { blocks: 1, of: 2 });
+    }
+
     fn add_peer(&self, all: &mut Examples) {
         let (second, tip) = &self.blocks[1];
         let id = self.sent.id().to_string();
@@ -362,6 +464,7 @@ impl Story {
                 last_seen: Some(at(95).milliseconds()),
             },
             peers: KnownPeers { online: 1, offline: 1 },
+            reorganisation_alarm: None,
         });
         all.add(Wallet {
             name: String::from("alice"),
@@ -476,6 +579,11 @@ impl Story {
         all.add(gap);
         all.add(EventPage { events: vec![block, at(18, EventBody::Transaction(confirmed))], next: 18, gap: Some(gap) });
     }
+}
+
+/// An event with nothing but its kind.
+fn event(event: LifeEventKind) -> LifeEvent {
+    LifeEvent { event, time: None, height: None, block: None, by: None, rule: None, detail: None }
 }
 
 #[derive(Default)]

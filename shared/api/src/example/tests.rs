@@ -7,6 +7,7 @@ use raclette_chain::{
     hash::NetworkId,
     header::Header,
     keys::PublicKey,
+    merkle::{Side, root_from_proof},
     message::SealedMessage,
     parameters::Parameters,
     rules::{Rules, check_body, check_message},
@@ -17,8 +18,8 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    agreement::*, ban::*, block::*, chain::*, event::*, membership::*, message::*, mining::*, network::*, notice::*,
-    queue::*, timeline::*, transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, chain::*, encoding::from_hex, event::*, explain::*, history::*, membership::*,
+    message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
 };
 
 #[test]
@@ -104,6 +105,13 @@ fn every_example_is_what_its_type_writes() {
     check::<EventMessage>();
     check::<EventGap>();
     check::<EventPage>();
+    check::<TransactionCheck>();
+    check::<BlockVerification>();
+    check::<MerkleProof>();
+    check::<Reorganisation>();
+    check::<ReorganisationPage>();
+    check::<AuditReport>();
+    check::<AuditProgress>();
 }
 
 #[test]
@@ -120,6 +128,23 @@ fn every_signature_in_the_examples_holds() {
     let (header, miner) = example::<MiningComplete>().verify(&network).unwrap();
     assert_eq!(header, Header::try_from(&example::<HeaderMessage>()).unwrap());
     assert_eq!(miner, public(CAROL_PEM));
+}
+
+#[test]
+fn the_proof_in_the_examples_leads_to_the_root_in_the_header() {
+    let proof: MerkleProof = example();
+    let (signed, _) = example::<TransactionMessage>().decode(&network()).unwrap();
+    assert_eq!((proof.leaf, proof.id), (signed.leaf().to_string(), signed.id().to_string()));
+    let path: Vec<_> = proof
+        .siblings
+        .iter()
+        .map(|sibling| {
+            let side = if sibling.side == ProofSide::Left { Side::Left } else { Side::Right };
+            (side, from_hex("hash", &sibling.hash).unwrap())
+        })
+        .collect();
+    let root = root_from_proof(&signed.leaf(), &path).to_string();
+    assert_eq!((&root, &root), (&proof.root, &proof.header.merkle_root));
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl LedgerError {
                 Sides::new(format_args!("a creation time of at least {earliest}, 14 days ago"), found)
             }
             Self::SequenceUsed { expected, found } => {
-                Sides::new(format_args!("sequence number {expected} or above"), format_args!("{found}, which is used"))
+                Sides::new(format_args!("sequence number {expected} or above, those below being used"), found)
             }
             Self::TooEarly { expected, found, waiting, limit, of } => Sides::new(
                 format_args!("sequence number {expected} next, or fewer than {limit} that wait for earlier ones {of}"),

@@ -76,7 +76,12 @@ fn has_not_expired(case: &Case<'_>) -> Finding<TransactionError> {
 
 fn digest_and_length_go_together(case: &Case<'_>) -> Finding<TransactionError> {
     let (digest, length) = (case.transaction.message_digest, case.transaction.message_length);
-    Finding::new((digest == MessageDigest::ZERO) == (length == 0), TransactionError::MessageContradiction { length })
+    // Its two sides can only be told apart where they contradict each other.
+    if (digest == MessageDigest::ZERO) == (length == 0) {
+        Finding::HoldsForAll
+    } else {
+        Finding::Broken(TransactionError::MessageContradiction { length })
+    }
 }
 
 fn message_is_short_enough(case: &Case<'_>) -> Finding<TransactionError> {
