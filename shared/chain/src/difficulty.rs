@@ -127,27 +127,4 @@ mod tests {
         let early = Timestamp::new(0).unwrap();
         assert_eq!(next_target(&parent, early, &parameters), Target::MIN);
     }
-
-    /// What the published polynomial gives, computed with unlimited integers, agrees bit for bit.
-    #[test]
-    fn scaling_agrees_with_an_independent_library() {
-        use num_bigint::BigUint;
-        let value = Target::of_bits(40).value();
-        for exponent in [-300_000_i128, -65_536, -65_535, -1, 0, 1, 12_345, 65_535, 65_536, 300_000] {
-            let (whole, fraction) = (exponent.div_euclid(65_536), exponent.rem_euclid(65_536));
-            let cubic = BigUint::from(195_766_423_245_049_u64) * u64::try_from(fraction).unwrap()
-                + BigUint::from(971_821_376_u64) * u64::try_from(fraction * fraction).unwrap()
-                + BigUint::from(5_127_u64) * u64::try_from(fraction * fraction * fraction).unwrap();
-            let factor = BigUint::from(65_536_u32) + ((cubic + (BigUint::from(1_u8) << 47)) >> 48);
-            let product = BigUint::from_bytes_be(&value.to_be_bytes::<32>()) * factor;
-            let expected = if whole >= 0 {
-                (product << usize::try_from(whole).unwrap()) >> 16
-            } else {
-                product >> (16 + usize::try_from(-whole).unwrap())
-            };
-            let scaled = scale(value, exponent).unwrap();
-            assert_eq!(BigUint::from_bytes_be(&scaled.to_be_bytes::<32>()), expected, "exponent {exponent}");
-        }
-        assert_eq!(scale(U256::MAX, 1 << 20), None);
-    }
 }

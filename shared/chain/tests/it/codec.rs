@@ -15,7 +15,10 @@ use raclette_chain::{
     transaction::SignedTransaction,
 };
 
-use crate::test_chain::{ALICE, BOB, TestChain, parameters, transfer};
+use crate::{
+    arbitrary,
+    test_chain::{ALICE, BOB, TestChain, parameters, transfer},
+};
 
 struct Sample {
     network: NetworkId,
@@ -125,6 +128,22 @@ proptest! {
             [encode_transaction(transaction), encode_body(block), block.header().bytes().to_vec(), encode_message(message)];
         for record in records {
             has_one_encoding(&damaged(record, &damage), *block.header(), network)?;
+        }
+    }
+
+    #[test]
+    fn any_transaction_header_and_block_is_read_back(
+        transaction in arbitrary::transaction(),
+        header in arbitrary::header(),
+        block in arbitrary::block(),
+    ) {
+        let bytes = encode_transaction(&transaction);
+        prop_assert_eq!(decode_transaction(&bytes, &arbitrary::NETWORK), Ok(transaction));
+        prop_assert_eq!(decode_header(&header.bytes()), Ok(header));
+        let body = encode_body(&block);
+        prop_assert_eq!(decode_body(*block.header(), &body, &arbitrary::NETWORK), Ok(block.clone()));
+        for (position, transaction) in block.transactions().iter().enumerate() {
+            prop_assert_eq!(decode_one_of_body(&body, position, &arbitrary::NETWORK), Ok(Some(transaction.clone())));
         }
     }
 
