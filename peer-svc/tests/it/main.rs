@@ -20,6 +20,7 @@ mod later;
 mod lives;
 mod membership;
 mod mining;
+mod model;
 mod openapi;
 mod peer;
 mod policy;
