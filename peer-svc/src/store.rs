@@ -36,6 +36,33 @@ pub async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreEr
     sqlite::open(path, schema::FORMATS).await
 }
 
+/// Begins the writer's transaction.
+///
+/// Not one of sqlx's: when the disk is full, SQLite may end a transaction by itself; sqlx would go on counting it as open,
+/// and refuse to begin another on this connection for ever.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn begin(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    execute(connection, "begin immediate").await
+}
+
+/// Commits the writer's transaction: what it wrote is on the disk then.
+///
+/// # Errors
+/// When SQLite fails; then [`roll_back`].
+pub async fn commit(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    execute(connection, "commit").await
+}
+
+/// Takes back what the writer's transaction wrote, after a failure.
+pub async fn roll_back(connection: &mut SqliteConnection) {
+    if let Err(error) = execute(connection, "rollback").await {
+        // Usually SQLite has done so itself. If it has not, the next transaction cannot begin, and says so.
+        tracing::debug!(%error, "nothing was rolled back");
+    }
+}
+
 /// From here on, what is written can be taken back without giving up the whole transaction. Savepoints of this program do
 /// not nest.
 ///

@@ -1,7 +1,7 @@
 //! How both services answer what is wrong: problem documents (RFC 9457) for everything, and the owner's routes for the
 //! owner only.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kit::{
     Network,
@@ -90,7 +90,9 @@ async fn owners_routes(port: u16) -> Vec<String> {
     let mut routes = Vec::new();
     for (path, operations) in document["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            if operation["security"].as_array().is_some_and(|schemes| !schemes.is_empty()) {
+            // An empty alternative means that the token is welcome and not needed.
+            let needed = |schemes: &Vec<Value>| !schemes.is_empty() && schemes.iter().all(|one| *one != json!({}));
+            if operation["security"].as_array().is_some_and(needed) {
                 routes.push(format!("{} {path}", method.to_uppercase()));
             }
         }

@@ -131,7 +131,8 @@ async fn a_transaction_made_elsewhere_is_taken_and_a_forged_one_is_not() {
     };
     let again = submit(&sent).await.unwrap();
     assert_eq!(again["status"], "known", "{again}");
-    let mut forged = TransactionMessage { id: None, fee: 1, message: None, ..sent };
+    // The next one, by its look: only the signature gives it away.
+    let mut forged = TransactionMessage { id: None, sequence: sent.sequence + 1, message: None, ..sent };
     assert_eq!(submit(&forged).await.unwrap_err().code(), Some(Code::BadSignature));
     forged.sender_key = key_of("bob").public().to_pem();
     forged.sender = None;

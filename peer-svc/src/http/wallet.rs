@@ -49,10 +49,11 @@ pub(super) async fn get_wallet(State(app): State<App>) -> Result<Json<Wallet>, P
         ("Location" = String, description = "Where to see what becomes of it"),
         ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
     )),
-    (status = 404, description = "Nobody by that name or address is known", body = ProblemDetails,
-        content_type = "application/problem+json"),
     CommonProblems,
     StateProblems,
+    // Behind the common ones, whose 404 is only for paths with a parameter.
+    (status = 404, description = "Nobody by that name or address is known", body = ProblemDetails,
+        content_type = "application/problem+json"),
 ))]
 pub(super) async fn send(
     State(app): State<App>,

@@ -1,11 +1,11 @@
 //! Whether the store takes what is written. While the disk is full, reading goes on, and everything that would write is
 //! refused at once; the writer itself tries every second whether there is room again.
 
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::watch;
 
 use super::{Node, NodeError};
-use crate::store::{StoreError, meta};
+use crate::store::{self, StoreError, meta};
 
 /// How much room must be there before everything goes on, in bytes: some batches of transactions.
 const ROOM: usize = 256 << 10;
@@ -54,9 +54,15 @@ impl Node {
 /// Tries whether there is room again: writes a value of some size, and takes it away.
 pub(super) async fn try_room(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     for value in ["0".repeat(ROOM), String::new()] {
-        let mut transaction = connection.begin_with("begin immediate").await?;
-        meta::set(&mut transaction, meta::key::ROOM, &value).await?;
-        transaction.commit().await?;
+        store::begin(connection).await?;
+        let written = match meta::set(connection, meta::key::ROOM, &value).await {
+            Ok(()) => store::commit(connection).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            store::roll_back(connection).await;
+            return Err(error);
+        }
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ use raclette_service::{
     events::{Appended, Log},
     queue::QueueChange,
 };
-use sqlx::{Connection as _, SqliteConnection};
+use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::{
@@ -119,9 +119,12 @@ pub async fn run(
                 continue;
             }
             () = tokio::time::sleep(TRY_ROOM), if *storage.borrow() == Storage::Full && !stopping => {
-                if try_room(&mut connection).await.is_ok() {
-                    tracing::info!("there is room on the disk again");
-                    storage.send_replace(Storage::Working);
+                match try_room(&mut connection).await {
+                    Ok(()) => {
+                        tracing::info!("there is room on the disk again");
+                        storage.send_replace(Storage::Working);
+                    }
+                    Err(error) => tracing::debug!(%error, "there is still no room on the disk"),
                 }
                 continue;
             }
@@ -162,7 +165,14 @@ pub async fn run(
             }
             Err((error, replies)) => {
                 tracing::error!(%error, "nothing of a batch could be stored");
-                storage.send_replace(Storage::after(&error));
+                storage.send_if_modified(|storage| {
+                    // Full it stays until there is room, however else writing fails meanwhile.
+                    let changed = *storage != Storage::Full;
+                    if changed {
+                        *storage = Storage::after(&error);
+                    }
+                    changed
+                });
                 for reply in replies {
                     reply.fail(&error);
                 }
@@ -201,18 +211,31 @@ impl Reply {
 async fn commit(
     connection: &mut SqliteConnection,
     log: &Log,
+    draft: Draft,
+    batch: Vec<Command>,
+) -> Result<(Draft, Appended, Vec<Reply>), (NodeError, Vec<Reply>)> {
+    if let Err(error) = store::begin(connection).await {
+        return Err((error.into(), refuse_all(batch)));
+    }
+    crash_point("commit", "begun");
+    let outcome = write_and_commit(connection, log, draft, batch).await;
+    if outcome.is_err() {
+        store::roll_back(connection).await;
+    }
+    outcome
+}
+
+/// Writes a batch in the transaction that has begun, and commits it.
+async fn write_and_commit(
+    connection: &mut SqliteConnection,
+    log: &Log,
     mut draft: Draft,
     batch: Vec<Command>,
 ) -> Result<(Draft, Appended, Vec<Reply>), (NodeError, Vec<Reply>)> {
     let mut replies = Vec::with_capacity(batch.len());
-    let mut transaction = match connection.begin_with("begin immediate").await {
-        Ok(transaction) => transaction,
-        Err(error) => return Err((error.into(), refuse_all(batch))),
-    };
-    crash_point("commit", "begun");
     let mut commands = batch.into_iter();
     while let Some(command) = commands.next() {
-        match execute(&mut transaction, &mut draft, command).await {
+        match execute(connection, &mut draft, command).await {
             (reply, Ok(())) => replies.push(reply),
             (reply, Err(error)) => {
                 replies.push(reply);
@@ -222,8 +245,8 @@ async fn commit(
         }
     }
     crash_point("commit", "executed");
-    let appended = match draft.write(&mut transaction).await {
-        Ok(()) => log.append(&mut transaction, std::mem::take(&mut draft.told)).await.map_err(StoreError::from),
+    let appended = match draft.write(connection).await {
+        Ok(()) => log.append(connection, std::mem::take(&mut draft.told)).await.map_err(StoreError::from),
         Err(error) => Err(error),
     };
     let appended = match appended {
@@ -231,7 +254,7 @@ async fn commit(
         Err(error) => return Err((error.into(), replies)),
     };
     crash_point("commit", "written");
-    match transaction.commit().await {
+    match store::commit(connection).await {
         Ok(()) => Ok((draft, appended, replies)),
         Err(error) => Err((error.into(), replies)),
     }

@@ -229,7 +229,9 @@ async fn a_balance_that_was_changed_in_the_file_is_noticed_and_mended_by_a_rebui
         ("update blocks set active = 0 where height = (select max(height) from blocks)", "blocks"),
         ("update blocks set undo = zeroblob(length(undo)) where height = 15", "block"),
         (
-            "update ledger set body = substr(body, 1, length(body) - 1) || x'00' where id = (select max(id) from ledger)",
+            "update ledger set body = cast(substr(body, 1, length(body) - 1) ||
+                 case when substr(body, -1) = x'00' then x'01' else x'00' end as blob)
+             where id = (select max(id) from ledger)",
             "pending",
         ),
     ] {

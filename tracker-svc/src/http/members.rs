@@ -35,13 +35,13 @@ pub(super) struct ListQuery {
     limit: u16,
     /// Only those that changed after this version, in the order of their versions and with a signed notice. If the page is
     /// full, ask again with the version of its last one. Not together with `state`, `name` or `cursor`.
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64, example = 1_767_225_695_000_u64)]
+    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     since: Option<u64>,
     /// Only the one with this name. Not together with `state` or `cursor`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32, example = "alice")]
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
     name: Option<String>,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 128, example = "carol")]
+    #[param(max_length = 128)]
     cursor: Option<String>,
 }
 

@@ -32,14 +32,14 @@ pub(super) struct TimelineQuery {
     #[param(inline)]
     kind: Option<TimelineKind>,
     /// Only those of the member with this name.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32, example = "bob")]
+    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
     name: Option<String>,
     /// How many at most.
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 20, example = "17")]
+    #[param(max_length = 20)]
     cursor: Option<String>,
 }
 

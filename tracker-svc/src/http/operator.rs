@@ -44,7 +44,7 @@ pub(super) struct QueueQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 20, example = "17")]
+    #[param(max_length = 20)]
     cursor: Option<String>,
 }
 

@@ -137,7 +137,15 @@ impl Store {
 
     async fn begin(&self) -> Result<Writing, StoreError> {
         let log = Arc::clone(&self.log).lock_owned().await;
-        let transaction = self.writer.begin_with("begin immediate").await?;
+        let transaction = match self.writer.begin_with("begin immediate").await {
+            // When the disk is full, SQLite may end a transaction by itself; sqlx goes on counting it as open, and this
+            // connection is of no use any more. The pool opens another one.
+            Err(sqlx::Error::InvalidSavePointStatement) => {
+                self.writer.acquire().await?.close().await?;
+                self.writer.begin_with("begin immediate").await?
+            }
+            begun => begun?,
+        };
         Ok(Writing { transaction, log, told: Vec::new() })
     }
 }
