@@ -6,7 +6,7 @@
 //! - [`network`]: start, attend, stop. [`supervisor`] and [`process`]: the services as child processes of this very
 //!   program. [`ready`]: waiting for them.
 //! - [`console`]: what a person types. [`probe`], [`status`], [`tour`], [`follow`], [`terminal`]: what a person sees.
-//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`bench`]: how fast it all is.
+//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`mod@bench`]: how fast it all is.
 
 mod bench;
 mod cli;

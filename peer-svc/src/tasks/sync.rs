@@ -1,11 +1,11 @@
 //! Anti-entropy: compares chain and ledger with other members, and fetches what is missing. This heals everything that
 //! relay and queue did not bring, and brings a newcomer the whole history.
 //!
-//! - [`headers`]: a member's headers are weighed before any body is asked for.
-//! - [`schedule`]: which blocks are asked for when, and from whom; a pure state machine.
-//! - [`bodies`]: carries that out, verifies, and hands the blocks to the writer.
-//! - [`ledger`]: pending transactions that are missing here.
-//! - [`progress`]: what is told about it.
+//! - `headers`: a member's headers are weighed before any body is asked for.
+//! - `schedule`: which blocks are asked for when, and from whom; a pure state machine.
+//! - `bodies`: carries that out, verifies, and hands the blocks to the writer.
+//! - `ledger`: pending transactions that are missing here.
+//! - `progress`: what is told about it.
 //!
 //! Nothing is kept of an interrupted fetch but the blocks that were stored: the next one goes on behind them.
 

@@ -3,8 +3,8 @@
 //! A member is online until it fails three rounds of probes in a row (suspect in between) and nobody else reaches it either,
 //! or says farewell. It is online again with its next registration or as soon as it answers a probe.
 //!
-//! - [`round`] judges a round, [`rounds`] runs one, [`pace`] says how quickly.
-//! - [`caution`] is the tracker's doubt in itself, [`damping`] its patience with members that flap.
+//! - `round` judges a round, `rounds` runs one, `pace` says how quickly.
+//! - `caution` is the tracker's doubt in itself, `damping` its patience with members that flap.
 //! - [`announcing`] tells the others.
 //!
 //! The register lives in memory and is cheap to copy: a service steps a copy, stores the effects, and only then lets the copy
