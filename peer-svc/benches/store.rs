@@ -1,5 +1,5 @@
-//! What the store costs: pending transactions written many to a statement, taken out again, and a block of 1,000
-//! transactions, each in a commit that is synced.
+//! What the store costs: pending transactions written many to a statement, and taken out again, each in a commit that is
+//! synced.
 
 use std::sync::Arc;
 

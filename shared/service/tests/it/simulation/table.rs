@@ -1,5 +1,5 @@
-//! The queue's rows in memory: what the statements in `queue::sql` do, without SQLite. A property test holds the two against
-//! each other.
+//! The queue's rows in memory: what the statements in `queue::sql` do, without SQLite. No test holds the two against each
+//! other yet: whoever changes one changes the other.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
