@@ -4,8 +4,7 @@
 //!   `compact`), `race`, `explain`, `history`; `events`, which tells the owner more.
 //! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
-//!   requests), `health` (what `/readyz` looks at),
-//!   `page` (the page at `/`).
+//!   requests), `health` (what `/readyz` looks at), `metrics` (what `/metrics` says), `page` (the page at `/`).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.
@@ -22,6 +21,7 @@ mod health;
 mod history;
 mod mail;
 mod membership;
+mod metrics;
 mod mining;
 mod page;
 mod queue;
@@ -41,8 +41,10 @@ use raclette_service::{
     docs,
     extract::PreferWait,
     layers::body_limit,
+    metrics::Metrics,
     problem::{self, Problem},
     queue::QueueHandle,
+    tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
 use utoipa::{OpenApi as _, openapi::OpenApi};
@@ -76,6 +78,10 @@ pub struct Parts {
     pub status: Arc<Status>,
     /// The view of the queue, and its bell.
     pub queue: QueueHandle,
+    /// What runs in the background.
+    pub tasks: Tasks,
+    /// What is counted.
+    pub metrics: Metrics,
     /// Looks for members on the tracker's behalf.
     pub probes: Probes,
     /// The gate before the owner's routes.
@@ -178,13 +184,16 @@ struct Document;
 pub fn router(app: App) -> (Router, OpenApi) {
     let title = format!("{} - Raclette peer", app.node.identity().name);
     let page = page::routes(&app.node.identity().name, &app.curl.url);
-    let checked = app.clone();
+    let (checked, measured) = (app.clone(), app.clone());
     let routes = OpenApiRouter::with_openapi(Document::openapi())
         .merge(owner_only(owner(), app.gate.clone()))
         .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
         .merge(always())
         .merge(problem::routes())
-        .merge(raclette_service::health::routes(move || health::checks(checked.clone())));
+        .merge(raclette_service::health::routes(move || health::checks(checked.clone())))
+        .merge(raclette_service::metrics::route(app.metrics.clone(), move |scrape| {
+            metrics::read(measured.clone(), scrape)
+        }));
     let (router, openapi) = routes.with_state(app).split_for_parts();
     let openapi = docs::complete(openapi);
     (router.merge(docs::routes(openapi.clone(), &title)).merge(page), openapi)

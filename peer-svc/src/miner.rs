@@ -7,6 +7,7 @@
 mod job;
 mod race;
 mod search;
+mod totals;
 
 use std::{
     collections::VecDeque,
@@ -16,6 +17,7 @@ use std::{
 pub use job::{Job, JobState, Outcome};
 pub use race::{Race, Verdict};
 use raclette_service::tasks::Tasks;
+pub use totals::{Ended, Totals};
 
 use crate::node::{Node, NodeError};
 
@@ -51,6 +53,7 @@ pub struct Miner {
     node: Arc<Node>,
     tasks: Tasks,
     race: Arc<Race>,
+    totals: Arc<Totals>,
     jobs: Mutex<VecDeque<Arc<Job>>>,
 }
 
@@ -58,7 +61,7 @@ impl Miner {
     /// A miner for the chain of `node`.
     #[must_use]
     pub fn new(node: Arc<Node>, tasks: Tasks) -> Self {
-        Self { node, tasks, race: Arc::new(Race::default()), jobs: Mutex::default() }
+        Self { node, tasks, race: Arc::new(Race::default()), totals: Arc::default(), jobs: Mutex::default() }
     }
 
     /// The race with other members for the next block.
@@ -78,7 +81,7 @@ impl Miner {
         if let Some(running) = jobs.iter().find(|job| job.is_running()) {
             return Err(MineError::Busy { id: running.id().to_owned() });
         }
-        let job = Arc::new(Job::new(&state));
+        let job = Arc::new(Job::new(&state, Arc::clone(&self.totals)));
         jobs.push_front(Arc::clone(&job));
         jobs.truncate(REMEMBERED);
         drop(jobs);
@@ -94,10 +97,22 @@ impl Miner {
         self.jobs().iter().find(|job| job.id() == id).cloned()
     }
 
+    /// The job that is running.
+    #[must_use]
+    pub fn running(&self) -> Option<Arc<Job>> {
+        self.jobs().iter().find(|job| job.is_running()).cloned()
+    }
+
     /// Whether a job is running.
     #[must_use]
     pub fn is_mining(&self) -> bool {
-        self.jobs().iter().any(|job| job.is_running())
+        self.running().is_some()
+    }
+
+    /// What all jobs have come to since the peer started, also those that are no longer remembered.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
     }
 
     fn jobs(&self) -> MutexGuard<'_, VecDeque<Arc<Job>>> {

@@ -17,6 +17,7 @@ use raclette_chain::{
 };
 use raclette_service::{
     access::{MemberLookup, TokenError},
+    build::Build,
     client::{CallOptions, Client, Destination},
     clock::now_ms,
     config::ListenError,
@@ -24,6 +25,7 @@ use raclette_service::{
     data_dir::{self, DataDir, DataDirError, Format, SecretFileError},
     layers::{self, Shared},
     membership::base_url,
+    metrics::Metrics,
     queue::{ClientTransport, Drain, DrainOptions, QueueHandle},
     server::{self, Limits},
     tasks::Tasks,
@@ -46,6 +48,8 @@ use crate::{
     tasks::{self, later::Later, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync, wallet::Wallet},
 };
 
+/// What this is.
+const BUILD: Build = Build { program: "raclette-peer", version: env!("CARGO_PKG_VERSION"), commit: None };
 /// The format of the data directory.
 const FORMAT: Format = Format { service: "peer", version: 1 };
 /// How long requests, and then tasks, may take to end. With the farewell, which takes a second at most, and the last
@@ -179,8 +183,11 @@ pub async fn run_and_tell(
     running.spawn("probe", tasks::probe::run(orders, net.clone(), running.stopping()));
     // Whoever waits for an outcome is answered before the server's deadline for its last requests.
     let waiting = CancellationToken::new();
+    let metrics = Metrics::new(BUILD);
     let app = App::from(Parts {
         node: Arc::clone(&node),
+        tasks: running.clone(),
+        metrics: metrics.clone(),
         miner,
         status: Arc::clone(&status),
         queue: queue.clone(),
@@ -197,6 +204,7 @@ pub async fn run_and_tell(
             hosts: config.access.host_allow_list(&host),
             body_limit: BODY_LIMIT,
             rates: config.limits.rates(member_lookup(&node)),
+            metrics,
         },
     );
     crash_point("start", "api_made");

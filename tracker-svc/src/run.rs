@@ -9,6 +9,7 @@ use raclette_service::{
     config::ListenError,
     data_dir::{DataDir, DataDirError, Format},
     membership::{RegisterSettings, base_url},
+    metrics::Metrics,
     server::{self, Limits},
     tasks::Tasks,
 };
@@ -98,6 +99,8 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         operator_curl: format!("curl {}", config.access.curl_option(&data)).into(),
         url: base_url(&host, local.port()).into(),
         gate,
+        metrics: Metrics::new(http::BUILD),
+        tasks: tasks.clone(),
         stopping: waiting.clone(),
     };
     let rates = config.limits.rates(member_lookup(&node));

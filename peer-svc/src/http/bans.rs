@@ -8,7 +8,10 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -63,11 +66,15 @@ impl<S: Sync> FromRequestParts<S> for Source {
 
 /// Everybody who is cut off.
 #[derive(Debug)]
-pub(super) struct Bans(Mutex<Penalties<Culprit>>);
+pub(super) struct Bans {
+    book: Mutex<Penalties<Culprit>>,
+    /// How often somebody was cut off since the peer started.
+    total: AtomicU64,
+}
 
 impl Default for Bans {
     fn default() -> Self {
-        Self(Mutex::new(Penalties::new(TERMS)))
+        Self { book: Mutex::new(Penalties::new(TERMS)), total: AtomicU64::new(0) }
     }
 }
 
@@ -75,13 +82,24 @@ impl Bans {
     /// Cuts somebody off.
     pub(super) fn punish(&self, source: Option<Culprit>) {
         let Some(culprit) = source else { return };
-        let penalty = self.book().punish(culprit, Instant::now());
+        let now = Instant::now();
+        let mut book = self.book();
+        if book.serving(&culprit, now).is_none() {
+            self.total.fetch_add(1, Ordering::Relaxed);
+        }
+        let penalty = book.punish(culprit, now);
+        drop(book);
         let claimed = culprit.claimed.map(|address| address.to_string());
         tracing::warn!(ip = %culprit.ip, claimed, seconds = penalty.length.as_secs(), "a block without its work: cut off");
     }
 
     fn serving(&self, culprit: &Culprit) -> Option<Penalty> {
         self.book().serving(culprit, Instant::now())
+    }
+
+    /// How many are cut off now, and how often somebody was since the peer started.
+    pub(super) fn counts(&self) -> (usize, u64) {
+        (self.book().all(Instant::now()).count(), self.total.load(Ordering::Relaxed))
     }
 
     fn page(&self) -> BanPage {
@@ -102,7 +120,7 @@ impl Bans {
 
     fn book(&self) -> MutexGuard<'_, Penalties<Culprit>> {
         // Whole after every call: a panic elsewhere cannot have left it half written.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,10 @@
 //! One mining job: what it is doing, and how it ended.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -11,6 +14,7 @@ use raclette_service::clock::now_ms;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::totals::Totals;
 use crate::node::State;
 
 /// How a job ended.
@@ -69,10 +73,11 @@ pub struct Job {
     cancel: CancellationToken,
     state: watch::Sender<JobState>,
     template: watch::Sender<Template>,
+    totals: Arc<Totals>,
 }
 
 impl Job {
-    pub(super) fn new(state: &State) -> Self {
+    pub(super) fn new(state: &State, totals: Arc<Totals>) -> Self {
         let tip = state.tip();
         let template = Template { height: state.next_height(), target: tip.header.target };
         Self {
@@ -84,6 +89,7 @@ impl Job {
             cancel: CancellationToken::new(),
             state: watch::Sender::new(JobState::Searching),
             template: watch::Sender::new(template),
+            totals,
         }
     }
 
@@ -186,6 +192,7 @@ impl Job {
 
     pub(super) fn count(&self, attempts: u64) {
         self.attempts.fetch_add(attempts, Ordering::Relaxed);
+        self.totals.count(attempts);
     }
 
     pub(super) fn set_template(&self, template: Template) {
@@ -193,7 +200,8 @@ impl Job {
     }
 
     pub(super) fn set_state(&self, state: JobState) {
-        if matches!(state, JobState::Done(_)) {
+        if let JobState::Done(outcome) = &state {
+            self.totals.ended(outcome);
             let elapsed = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             self.duration_ms.store(elapsed.max(1), Ordering::Relaxed);
         }

@@ -211,6 +211,14 @@ impl Node {
         Ok(entries)
     }
 
+    /// How many reorganisations this peer has ever been through.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn reorgs_ever(&self) -> Result<u64, NodeError> {
+        Ok(store::reorgs::total(&self.readers).await?)
+    }
+
     /// The newest deep reorganisation, if it happened less than a day before `now` (milliseconds since 1970).
     #[must_use]
     pub fn alarm(&self, now: u64) -> Option<Alarm> {

@@ -102,6 +102,15 @@ pub async fn page(executor: impl SqliteExecutor<'_>, before: i64, limit: u32) ->
     rows.iter().map(decode).collect()
 }
 
+/// How many reorganisations there have ever been, also those that are forgotten: they are numbered from 1.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn total(executor: impl SqliteExecutor<'_>) -> Result<u64, StoreError> {
+    let total: i64 = sqlx::query_scalar("select coalesce(max(id), 0) from reorgs").fetch_one(executor).await?;
+    from_sql(total)
+}
+
 /// The newest reorganisation that took off more than `depth` blocks.
 ///
 /// # Errors

@@ -82,6 +82,7 @@ create table peers (address text primary key, record text not null) strict;
 /// What format 2 adds.
 const FORMAT_2: &[&str] = &[
     raclette_service::events::SCHEMA,
+    raclette_service::queue::sql::depth::INDEX,
     LIVES,
     "
 -- The owner's transactions that left the ledger without a block, and are offered again.

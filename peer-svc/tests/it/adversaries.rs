@@ -29,7 +29,7 @@ fn from(builder: Builder, ip: &str, claimed: Option<Address>) -> Builder {
     }
 }
 
-async fn post(peer: &Peer, ip: &str, claimed: Option<Address>, body: &Value) -> Answer {
+pub(crate) async fn post(peer: &Peer, ip: &str, claimed: Option<Address>, body: &Value) -> Answer {
     peer.call(with_json(from(by_anybody("POST", "/block"), ip, claimed), body)).await
 }
 
@@ -43,7 +43,7 @@ fn message(peer: &Peer, block: &Block) -> Value {
 }
 
 /// The same block with a nonce that costs nothing.
-fn without_work(peer: &Peer, block: &Block) -> Value {
+pub(crate) fn without_work(peer: &Peer, block: &Block) -> Value {
     let mut header = *block.header();
     let target = header.target.expand().unwrap();
     while target.is_met_by(&header.hash()) {

@@ -12,6 +12,8 @@ mod crash;
 mod damage;
 mod events;
 mod explain;
+#[path = "../../../shared/service/tests/exposition/mod.rs"]
+mod exposition;
 mod file;
 mod flood;
 mod full;
@@ -19,6 +21,7 @@ mod history;
 mod later;
 mod lives;
 mod membership;
+mod metrics;
 mod mining;
 mod model;
 mod openapi;

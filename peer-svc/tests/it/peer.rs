@@ -32,7 +32,9 @@ use raclette_chain::{
 };
 use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits},
+    build::Build,
     layers::{self, Shared},
+    metrics::Metrics,
     queue::QueueHandle,
     tasks::Tasks,
 };
@@ -141,9 +143,13 @@ impl Peer {
         let status = Arc::new(Status::new(String::from("http://127.0.0.1:7700"), tracker_key, None, 1));
         let stopping = CancellationToken::new();
         let (probes, orders) = Probes::new(owner);
+        let metrics = Metrics::new(Build { program: "raclette-peer", version: "0", commit: None });
+        let tasks = Tasks::new();
         let app = App::from(Parts {
             node: Arc::clone(&node),
-            miner: Arc::new(Miner::new(Arc::clone(&node), Tasks::new())),
+            miner: Arc::new(Miner::new(Arc::clone(&node), tasks.clone())),
+            tasks,
+            metrics: metrics.clone(),
             status: Arc::clone(&status),
             queue: QueueHandle::new(),
             probes,
@@ -155,7 +161,7 @@ impl Peer {
         let hosts = HostAllowList::default();
         let router = layers::wrap(
             router,
-            Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none() },
+            Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none(), metrics },
         );
         Self { node, status, stopping, openapi, orders: Mutex::new(orders), router, directory }
     }

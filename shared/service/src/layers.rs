@@ -1,7 +1,7 @@
 //! What every request passes and every answer gets, in both services.
 //!
 //! [`wrap`] is called once, on the finished router. From the outside in: the answer is compressed if the caller accepts it,
-//! the request gets an id and a tracing span, the host name and the rate of requests are checked, a panic becomes an
+//! the request gets an id and a tracing span, the host name and the rate of requests are checked, it is counted, a panic becomes an
 //! `internal` problem, and bodies are limited. The answer gets the service's own address, the request id, the security
 //! headers, a link if it is a page with a next one, and, if it is a problem, the path and the request id in its body.
 //! What is logged of a request is its method, path, status and duration; never its query, headers or body.
@@ -31,6 +31,7 @@ pub use crate::request_id::X_REQUEST_ID;
 use crate::{
     access::{HostAllowList, RateLimits, is_probe_path},
     answer::link_to_next,
+    metrics::Metrics,
     panic,
     problem::{Code, Problem},
     request_id::{self, RequestId},
@@ -53,6 +54,8 @@ pub struct Shared {
     pub body_limit: usize,
     /// How many requests it takes from one caller.
     pub rates: RateLimits,
+    /// Where requests are counted.
+    pub metrics: Metrics,
 }
 
 /// Wraps a finished router with everything that both services share, and answers unknown paths (404) and methods (405,
@@ -62,11 +65,12 @@ pub struct Shared {
 /// If the service's own address is no visible ASCII text; bech32 always is.
 pub fn wrap(router: Router, shared: Shared) -> Router {
     let address = HeaderValue::try_from(&shared.address).expect("an address in bech32 makes a header value");
-    let envelope_state = Arc::new(Envelope { address, hosts: shared.hosts, rates: shared.rates });
+    let Shared { hosts, body_limit: limit, rates, metrics, .. } = shared;
+    let envelope_state = Arc::new(Envelope { address, hosts, rates, metrics });
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(body_limit(shared.body_limit))
+        .layer(body_limit(limit))
         .layer(middleware::from_fn_with_state(envelope_state, envelope))
         // The outermost: a problem gets its last members in the envelope.
         .layer(compression())
@@ -105,6 +109,7 @@ struct Envelope {
     address: HeaderValue,
     hosts: HostAllowList,
     rates: RateLimits,
+    metrics: Metrics,
 }
 
 impl Envelope {
@@ -120,6 +125,7 @@ impl Envelope {
 
 async fn envelope(State(state): State<Arc<Envelope>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
+    let counted = state.metrics.requests().begin(&request);
     let id = RequestId::of(request.headers());
     let path = cut(request.uri().path()).to_owned();
     let uri = request.uri().clone();
@@ -150,6 +156,7 @@ async fn envelope(State(state): State<Arc<Envelope>>, mut request: Request, next
     headers.insert(X_REQUEST_ID, id.header_value());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    counted.answered(response.status());
     log_outcome(&span, &response, started);
     response
 }
@@ -197,7 +204,9 @@ mod tests {
     use super::{RequestId, Shared, body_limit, wrap};
     use crate::{
         access::{HostAllowList, RateLimits},
+        build::Build,
         extract::Json,
+        metrics::Metrics,
     };
 
     async fn panics() {
@@ -212,7 +221,9 @@ mod tests {
             .route("/small", post(|Json(_): Json<Value>| async {}))
             .route("/large", post(|Json(_): Json<Value>| async {}).layer(body_limit(100)));
         let hosts = HostAllowList::default();
-        wrap(router, Shared { address: "rac1test".to_owned(), hosts, body_limit: 10, rates: RateLimits::none() })
+        let metrics = Metrics::new(Build { program: "test", version: "0", commit: None });
+        let rates = RateLimits::none();
+        wrap(router, Shared { address: "rac1test".to_owned(), hosts, body_limit: 10, rates, metrics })
     }
 
     async fn call(request: http::request::Builder, body: &'static str) -> (StatusCode, http::HeaderMap, String) {

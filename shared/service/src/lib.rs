@@ -3,7 +3,7 @@
 //! In reading order: what an error looks like ([`problem`]), how requests are read ([`extract`]) and who may make them
 //! ([`access`]), answers of a kind ([`answer`]), what every answer gets ([`layers`], [`request_id`]), the loop that serves
 //! connections ([`server`]), how a service calls another one ([`client`]), what a service shows about itself ([`docs`],
-//! [`health`], [`page`]), and what it needs to run ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
+//! [`health`], [`metrics`], [`page`], [`build`]), and what it needs to run ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
 //! [`dice`], [`mod@crash_point`]). [`membership`], [`queue`] and [`events`] are what both do beyond that.
 //!
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
@@ -21,8 +21,10 @@ pub mod server;
 
 pub mod client;
 
+pub mod build;
 pub mod docs;
 pub mod health;
+pub mod metrics;
 pub mod page;
 
 pub mod config;

@@ -181,6 +181,16 @@ pub async fn close(mut writer: SqliteConnection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The size of the database in bytes, without its write-ahead log.
+///
+/// # Errors
+/// Those of the database.
+pub async fn size(connection: &mut SqliteConnection) -> Result<u64, sqlx::Error> {
+    let select = "select page_count * page_size from pragma_page_count, pragma_page_size";
+    let bytes: i64 = sqlx::query_scalar(select).fetch_one(connection).await?;
+    Ok(u64::try_from(bytes).unwrap_or(0))
+}
+
 async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(connection).await?;
     if is_safe(&found) { Ok(()) } else { Err(StoreError::OldSqlite { found }) }

@@ -3,6 +3,7 @@
 mod error;
 mod events;
 mod members;
+mod metrics;
 mod network;
 mod operator;
 mod page;
@@ -12,16 +13,22 @@ use std::sync::Arc;
 use axum::{Router, extract::FromRef};
 use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits, Token, owner_only},
+    build::Build,
     docs,
     health::{self, Check},
     layers::{self, Shared},
+    metrics::{Metrics, route},
     problem,
+    tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::node::Node;
+
+/// What this is.
+pub(crate) const BUILD: Build = Build { program: "raclette-tracker", version: env!("CARGO_PKG_VERSION"), commit: None };
 
 /// The largest body that is read, in bytes: a registration with a key of 4096 bits has some 2,500.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -57,6 +64,10 @@ pub(crate) struct App {
     pub(crate) url: Arc<str>,
     /// What opens the operator's routes.
     pub(crate) gate: OwnerGate,
+    /// What is counted.
+    pub(crate) metrics: Metrics,
+    /// What runs in the background.
+    pub(crate) tasks: Tasks,
     /// Ends all waiting in handlers when the tracker stops.
     pub(crate) stopping: CancellationToken,
 }
@@ -70,9 +81,11 @@ impl FromRef<App> for Arc<Node> {
 /// The whole interface of a running tracker.
 pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Router {
     let node = &app.node;
-    let shared = Shared { address: node.identity().address().to_string(), hosts, body_limit: LARGEST_BODY, rates };
-    let checked = node.clone();
-    let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone())).split_for_parts();
+    let address = node.identity().address().to_string();
+    let shared = Shared { address, hosts, body_limit: LARGEST_BODY, rates, metrics: app.metrics.clone() };
+    let (checked, measured) = (node.clone(), app.clone());
+    let measured = route(app.metrics.clone(), move |scrape| metrics::read(measured.clone(), scrape));
+    let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone()), measured).split_for_parts();
     let network = node.network_info().parameters.name;
     let page = page::routes(&network, &app.url);
     let docs = docs::routes(openapi, &format!("{network} - Raclette tracker"));
@@ -83,10 +96,15 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let gate = OwnerGate::new(Token::generate(), "");
-    docs::complete(routes(gate, || async { Vec::new() }).split_for_parts().1)
+    let unmeasured = route(Metrics::new(BUILD), |scrape| async { scrape });
+    docs::complete(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1)
 }
 
-fn routes<R>(gate: OwnerGate, checks: impl Fn() -> R + Send + Sync + 'static) -> OpenApiRouter<App>
+fn routes<R>(
+    gate: OwnerGate,
+    checks: impl Fn() -> R + Send + Sync + 'static,
+    measured: OpenApiRouter<App>,
+) -> OpenApiRouter<App>
 where
     R: Future<Output = Vec<Check>> + Send + 'static,
 {
@@ -105,7 +123,7 @@ where
         .routes(routes!(operator::list))
         .routes(routes!(operator::retry))
         .routes(routes!(operator::discard));
-    public.merge(owner_only(operator, gate)).merge(problem::routes()).merge(health::routes(checks))
+    public.merge(owner_only(operator, gate)).merge(problem::routes()).merge(health::routes(checks)).merge(measured)
 }
 
 async fn checks(node: Arc<Node>) -> Vec<Check> {

@@ -19,7 +19,7 @@ use raclette_api::event::EventBody;
 use raclette_service::{
     clock::now_ms,
     events::{self, Entry, Feed, Log},
-    queue::SCHEMA,
+    queue::{SCHEMA, sql::depth},
     sqlite::{self, Formats},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -32,7 +32,7 @@ pub use raclette_service::sqlite::StoreError;
 const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2];
 
 /// What format 2 adds.
-const FORMAT_2: &[&str] = &[events::SCHEMA, members::TOMBSTONES, timeline::TABLES];
+const FORMAT_2: &[&str] = &[events::SCHEMA, depth::INDEX, members::TOMBSTONES, timeline::TABLES];
 
 const TABLES: &str = "
 -- Single values, as JSON: parameters, genesis, version.
@@ -133,6 +133,14 @@ impl Store {
     pub async fn check(&self) -> Result<(), StoreError> {
         sqlx::query("select 1").execute(&self.readers).await?;
         Ok(())
+    }
+
+    /// The size of the file in bytes, without its write-ahead log.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn size(&self) -> Result<u64, StoreError> {
+        Ok(sqlite::size(&mut *self.readers.acquire().await?).await?)
     }
 
     async fn begin(&self) -> Result<Writing, StoreError> {

@@ -5,7 +5,7 @@ use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::{
     clock::Clock,
     membership::Announced,
-    queue::{Backoff, Counts, Filter, Page, QueueChange, QueueStore, Row, sql},
+    queue::{Backoff, Counts, Depth, Filter, Page, QueueChange, QueueStore, Row, sql},
 };
 
 use super::{Store, StoreError, Unannounced, Writing, members, timeline};
@@ -50,6 +50,14 @@ impl Store {
         let touched = apply(&mut transaction, change).await?;
         transaction.commit().await?;
         Ok(touched)
+    }
+
+    /// How many requests wait for whom, and since when.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn queue_depths(&self) -> Result<Vec<Depth>, StoreError> {
+        Ok(sql::depths(&mut *self.readers.acquire().await?).await?)
     }
 
     /// One row of the queue.

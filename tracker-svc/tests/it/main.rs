@@ -3,8 +3,11 @@
 mod architecture;
 mod document;
 mod events;
+#[path = "../../../shared/service/tests/exposition/mod.rs"]
+mod exposition;
 mod genesis;
 mod liveness;
+mod metrics;
 mod operator;
 mod queue;
 mod registration;

@@ -25,6 +25,6 @@ pub use self::{
     handle::{QueueHandle, QueueStatistics},
     policy::{Backoff, LONGEST_RETRY_AFTER, Scope, Verdict, verdict},
     request::{Destination, QueuedRequest, Row},
-    sql::{Counts, Filter, Page, SCHEMA, StateFilter},
+    sql::{Counts, Depth, Filter, Page, SCHEMA, StateFilter},
     transport::{ClientTransport, Transport},
 };

@@ -2,6 +2,9 @@
 
 mod calls;
 mod connections;
+#[path = "../exposition/mod.rs"]
+mod exposition;
+mod metrics;
 mod requests;
 mod simulation;
 mod support;

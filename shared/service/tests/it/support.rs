@@ -5,10 +5,12 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use axum::{Router, extract::ConnectInfo};
 use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits, owner_only},
+    build::Build,
     docs,
     extract::Json,
     health::{self, Check},
     layers::{self, Shared},
+    metrics::Metrics,
     problem::{CommonProblems, Problem},
     server::{self, Limits},
 };
@@ -61,6 +63,11 @@ pub(crate) fn router() -> Router {
     router.merge(docs::routes(openapi, "test"))
 }
 
+/// Nothing counted yet.
+pub(crate) fn metrics() -> Metrics {
+    Metrics::new(Build { program: "test", version: "1.2.3", commit: Some("abc") })
+}
+
 /// A running service; it stops when this is dropped or told to.
 pub(crate) struct Service {
     pub(crate) at: SocketAddr,
@@ -70,11 +77,17 @@ pub(crate) struct Service {
 
 impl Service {
     pub(crate) async fn start(router: Router, limits: Limits) -> Self {
+        Self::start_measured(router, limits, metrics()).await
+    }
+
+    /// The same with its requests counted here.
+    pub(crate) async fn start_measured(router: Router, limits: Limits, metrics: Metrics) -> Self {
         let shared = Shared {
             address: ADDRESS.to_owned(),
             hosts: HostAllowList::default(),
             body_limit: 1024,
             rates: RateLimits::none(),
+            metrics,
         };
         Self::start_bare(layers::wrap(router, shared), limits).await
     }

@@ -1,9 +1,11 @@
-//! The table of failed requests: its schema and the statements that write it. [`select`] reads it.
+//! The table of failed requests: its schema and the statements that write it. [`select`] reads it, and
+//! [`depth`] how much there is of it.
 //!
 //! Everything is a function over a connection: whoever calls it decides which transaction it belongs to. Where a version is
 //! asked for, a row that holds another version by now is left alone, so that the outcome of an old attempt never touches
 //! what replaced it while it was under way.
 
+pub mod depth;
 pub mod select;
 #[cfg(test)]
 mod tests;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use raclette_chain::{address::Address, time::Timestamp};
 use sqlx::SqliteConnection;
 
+pub use self::depth::{Depth, depths};
 pub use self::select::{Counts, Filter, Page, StateFilter, counts, due, find, next_due, page};
 use super::QueuedRequest;
 

@@ -80,7 +80,7 @@ impl sqlx::FromRow<'_, SqliteRow> for Row {
 }
 
 /// A time as it was stored; one that was written by another hand and is out of range becomes the nearest that is not.
-fn timestamp(milliseconds: i64) -> Timestamp {
+pub(super) fn timestamp(milliseconds: i64) -> Timestamp {
     Timestamp::new(u64::try_from(milliseconds).unwrap_or(0)).unwrap_or(Timestamp::MAX)
 }
 

@@ -12,6 +12,7 @@ use crate::queue::QueueChange;
 async fn table() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(depth::INDEX).execute(&mut connection).await.unwrap();
     connection
 }
 
@@ -43,6 +44,39 @@ async fn put_now(connection: &mut SqliteConnection, request: &QueuedRequest, now
 
 async fn all(connection: &mut SqliteConnection) -> Vec<crate::queue::Row> {
     page(connection, &Filter::default(), 0, 1_000).await.unwrap().rows
+}
+
+#[tokio::test]
+async fn depths_tell_what_waits_for_whom_and_since_when_without_reading_a_row() {
+    let mut connection = table().await;
+    assert_eq!(depths(&mut connection).await.unwrap(), []);
+    for (destination, subject, now) in [(2, "a", 70), (1, "b", 50), (1, "c", 40), (1, "d", 90)] {
+        put_now(&mut connection, &request(destination, subject, 1), now).await;
+    }
+    // The oldest is replaced by a newer version, which has not waited for as long; another is refused for good.
+    put_now(&mut connection, &request(1, "c", 2), 95).await;
+    let dead = all(&mut connection).await.into_iter().find(|row| row.request.subject == "d").unwrap().id;
+    bury(&mut connection, dead, 1, "422").await.unwrap();
+    let found = depths(&mut connection).await.unwrap();
+    let expected = |destination: u8, waiting, dead, oldest| Depth {
+        destination: address(destination),
+        name: format!("peer-{destination}"),
+        waiting,
+        dead,
+        oldest: Some(at(oldest)),
+    };
+    let mut sorted = vec![expected(1, 2, 1, 50), expected(2, 1, 0, 70)];
+    sorted.sort_by_key(|depth| depth.destination.to_string());
+    assert_eq!(found, sorted);
+    let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(
+        "explain query plan select destination, max(destination_name), count(*) filter (where dead = 0), \
+            min(created_at) filter (where dead = 0) \
+        from failed_requests indexed by failed_requests_depth group by destination",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+    assert!(plan.iter().all(|(.., step)| step.contains("COVERING INDEX")), "{plan:?}");
 }
 
 #[tokio::test]
