@@ -4,6 +4,7 @@
 #   cargo build --release && docker build --target ready .   takes the program that is built already
 #
 # The two base images can be replaced, for example by a mirror's: --build-arg BUILD_IMAGE=... --build-arg RUNTIME_IMAGE=...
+# The build in a container has no repository: --build-arg RACLETTE_COMMIT=$(git rev-parse HEAD) says which commit it is.
 # The image holds the program, the C library it was built with, and nothing else, no shell either; it has some 33 MB.
 ARG BUILD_IMAGE=rust:1.95-bookworm
 ARG RUNTIME_IMAGE=scratch
@@ -28,6 +29,7 @@ COPY target/release/devnet /usr/local/bin/raclette
 
 FROM ${BUILD_IMAGE} AS build
 WORKDIR /source
+ARG RACLETTE_COMMIT=
 COPY . .
 RUN cargo build --release --locked --package devnet
 # What the program is linked with, and how names of other containers are resolved.

@@ -12,7 +12,7 @@ use crate::{bench, plan::Service, service};
 /// carol on 7701 to 7703. Their databases, keys, tokens and logs are in ./raclette-data and are there again at the next
 /// start. When all are ready, curl lines are printed that show a network at work; then type "help".
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
+#[command(version = env!("RACLETTE_VERSION"), after_help = EXAMPLES, args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// One service alone, or a check, instead of a whole network.
     #[command(subcommand)]

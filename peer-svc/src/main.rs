@@ -10,7 +10,7 @@ use raclette_service::{tasks::shutdown_signal, telemetry};
 /// It needs a tracker to find the others: start one with `cargo run --release -p tracker-svc`. When it is up, its API is
 /// explained at /docs, and everything it stores is in its data directory; the key file in there is its identity.
 #[derive(Debug, Parser)]
-#[command(version, about, max_term_width = 100)]
+#[command(version = env!("RACLETTE_VERSION"), about, max_term_width = 100)]
 struct Cli {
     #[command(flatten)]
     config: peer_svc::Config,

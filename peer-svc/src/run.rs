@@ -49,7 +49,8 @@ use crate::{
 };
 
 /// What this is.
-const BUILD: Build = Build { program: "raclette-peer", version: env!("CARGO_PKG_VERSION"), commit: None };
+const BUILD: Build =
+    Build { program: "raclette-peer", version: env!("CARGO_PKG_VERSION"), commit: option_env!("RACLETTE_BUILT_FROM") };
 /// The format of the data directory.
 const FORMAT: Format = Format { service: "peer", version: 1 };
 /// How long requests, and then tasks, may take to end. With the farewell, which takes a second at most, and the last

@@ -15,3 +15,4 @@ mod forks;
 mod membership;
 mod program;
 mod restart;
+mod version;

@@ -40,7 +40,7 @@ fn status(app: &App) -> StatusMessage {
     let (online, offline) = app.node.members().counts();
     StatusMessage {
         protocol: PROTOCOL_VERSION,
-        software: concat!("raclette-peer/", env!("CARGO_PKG_VERSION")).to_owned(),
+        software: concat!("raclette-peer/", env!("RACLETTE_VERSION")).to_owned(),
         name: app.node.identity().name.clone(),
         address: app.node.identity().address().to_string(),
         epoch: app.status.epoch(),

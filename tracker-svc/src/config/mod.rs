@@ -18,7 +18,7 @@ pub const USUAL_PORT: u16 = 7700;
 
 /// The tracker of a Raclette network: it knows who is online, and tells the others.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "raclette-tracker", version)]
+#[command(name = "raclette-tracker", version = env!("RACLETTE_VERSION"))]
 pub struct Config {
     /// Where it listens and keeps its files.
     #[command(flatten)]

@@ -28,7 +28,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::node::Node;
 
 /// What this is.
-pub(crate) const BUILD: Build = Build { program: "raclette-tracker", version: env!("CARGO_PKG_VERSION"), commit: None };
+pub(crate) const BUILD: Build = Build {
+    program: "raclette-tracker",
+    version: env!("CARGO_PKG_VERSION"),
+    commit: option_env!("RACLETTE_BUILT_FROM"),
+};
 
 /// The largest body that is read, in bytes: a registration with a key of 4096 bits has some 2,500.
 const LARGEST_BODY: usize = 64 * 1024;

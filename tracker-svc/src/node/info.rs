@@ -32,7 +32,7 @@ impl Node {
             self_preservation: state.register.self_preservation(),
             join_token_required: self.join_token.is_some(),
             membership_version: state.register.version(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
+            version: env!("RACLETTE_VERSION").to_owned(),
         }
     }
 }
