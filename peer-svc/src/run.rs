@@ -125,7 +125,7 @@ pub async fn run_and_tell(
     started: Option<oneshot::Sender<Started>>,
 ) -> Result<(), RunError> {
     let listening = listener.local_addr()?;
-    let host = config.listen.advertised_host()?;
+    let (host, port) = (config.listen.advertised_host()?, config.listen.advertised_port(listening.port()));
     let directory = DataDir::open(&config.data_dir(), FORMAT)?;
     crash_point("start", "directory_locked");
     let key = load_key(&config, &directory)?;
@@ -177,7 +177,7 @@ pub async fn run_and_tell(
         net.clone(),
         Arc::clone(&status),
         queue.clone(),
-        (host.clone(), listening.port()),
+        (host.clone(), port),
         config.tracker_interval,
     ));
     let (probes, orders) = Probes::new(owner);
@@ -194,7 +194,7 @@ pub async fn run_and_tell(
         queue: queue.clone(),
         probes,
         gate,
-        curl: Curl { url: base_url(&host, listening.port()), token: config.access.curl_option(&directory) },
+        curl: Curl { url: base_url(&host, port), token: config.access.curl_option(&directory) },
         stopping: waiting.clone(),
     });
     let (router, _) = http::router(app);

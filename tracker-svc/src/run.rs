@@ -97,7 +97,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let app = App {
         node: node.clone(),
         operator_curl: format!("curl {}", config.access.curl_option(&data)).into(),
-        url: base_url(&host, local.port()).into(),
+        url: base_url(&host, config.listen.advertised_port(local.port())).into(),
         gate,
         metrics: Metrics::new(http::BUILD),
         tasks: tasks.clone(),

@@ -31,6 +31,11 @@ pub struct ListenArgs {
     #[arg(long, env = "RACLETTE_ADVERTISE", value_name = "HOST", value_parser = host)]
     pub advertise: Option<String>,
 
+    /// The port by which others reach this service, where it is not the one that it listens on: behind a port mapping, or
+    /// a proxy [default: the port it listens on]
+    #[arg(long, env = "RACLETTE_ADVERTISE_PORT", value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub advertise_port: Option<u16>,
+
     /// The directory for the database, the key and the token; made with mode 0700 if it is not there. One process at a
     /// time uses it [default: a directory of the service's name under ./raclette-data]
     #[arg(long, env = "RACLETTE_DATA_DIR", value_name = "DIR")]
@@ -103,6 +108,12 @@ impl ListenArgs {
             None => Ok(self.listen.to_string()),
         }
     }
+
+    /// The port that others are told: `--advertise-port`, or the one it listens on.
+    #[must_use]
+    pub fn advertised_port(&self, listening: u16) -> u16 {
+        self.advertise_port.unwrap_or(listening)
+    }
 }
 
 /// A host in its usual spelling, without a port.
@@ -141,6 +152,13 @@ mod tests {
         assert_eq!(parse(&[]).advertised_host().unwrap(), "127.0.0.1");
         assert!(parse(&["--listen", "0.0.0.0"]).advertised_host().is_err());
         assert_eq!(parse(&["--listen", "0.0.0.0", "--advertise", "10.0.0.7"]).advertised_host().unwrap(), "10.0.0.7");
+    }
+
+    #[test]
+    fn behind_a_port_mapping_another_port_is_advertised() {
+        assert_eq!(parse(&["--port", "7701"]).advertised_port(7701), 7701);
+        assert_eq!(parse(&["--port", "7701", "--advertise-port", "80"]).advertised_port(7701), 80);
+        assert!(Cli::try_parse_from(["test", "--advertise-port", "0"]).is_err());
     }
 
     #[test]
