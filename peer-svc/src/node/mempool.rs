@@ -232,6 +232,10 @@ async fn add_to(
     for change in &offer.deliveries {
         draft.queue(connection, change).await?;
     }
+    if !offer.deliveries.is_empty() {
+        // The drain has to know when the row is due, or it sleeps until its next sweep.
+        draft.events.push(Event::Queued);
+    }
     draft.events.push(Event::Transaction {
         transaction: offer.transaction,
         message: offer.message,
