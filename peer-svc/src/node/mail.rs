@@ -18,6 +18,7 @@ use raclette_chain::{
 };
 use raclette_service::{
     clock::now_ms,
+    crash_point::crash_point,
     queue::{QueueChange, QueuedRequest},
 };
 
@@ -126,7 +127,9 @@ impl Node {
             deliveries,
             replaces: None,
         };
+        crash_point("send_signed", "signed");
         let mut outcomes = self.offer(vec![offer]).await?;
+        crash_point("send_stored", "stored");
         match outcomes.pop().unwrap_or(Err(NodeError::ShuttingDown)) {
             Ok(_) => Ok(transaction),
             Err(NodeError::Ledger(LedgerError::InsufficientFunds { confirmed, pending, .. })) => {

@@ -273,6 +273,7 @@ impl Relay {
         if let Err(error) = self.node.delivered(*transaction, vec![done]).await {
             tracing::error!(id = %transaction, %error, "a delivery could not be noted");
         }
+        crash_point("relay_noted", "noted");
     }
 
     /// Takes the marks off what has been tried everywhere, and queues what failed in the same commit.
@@ -290,6 +291,7 @@ impl Relay {
         if transactions.is_empty() && blocks.is_empty() {
             return;
         }
+        crash_point("relay_settling", "begun");
         if let Err(error) = self.node.relayed(transactions, blocks, queue).await {
             // The marks stay: after the next start everything is tried again.
             tracing::error!(%error, "what has been relayed could not be noted");

@@ -15,6 +15,7 @@ use raclette_chain::{
 use raclette_service::{
     client::SendError,
     clock::now_ms,
+    crash_point::crash_point,
     queue::{QueueChange, QueuedRequest},
 };
 
@@ -34,10 +35,12 @@ pub(super) struct Sent {
 
 /// Sends a batch. An answer that refuses for ever counts as delivered: the member has judged it.
 pub(super) async fn send(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
+    crash_point("relay_sending", "begun");
     let result = match batch.items.first() {
         Some(Item::Block(block)) => send_block(&net, &node, &batch.destination, block).await,
         Some(Item::Transaction { .. }) | None => send_transactions(&net, &batch).await,
     };
+    crash_point("relay_sent", "answered");
     let failed = result.err().filter(|error| {
         if error.permanent() {
             tracing::warn!(peer = batch.destination.name, %error, "a member refuses for ever");

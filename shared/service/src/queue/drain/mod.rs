@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
 use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
-use crate::{client::SendError, clock::Clock, dice::Dice};
+use crate::{client::SendError, clock::Clock, crash_point::crash_point, dice::Dice};
 
 /// How long a table that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -207,6 +207,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
         if ended.changes.is_empty() {
             return;
         }
+        crash_point("queue_sent", "answered");
         match self.store.change(ended.changes.clone()).await {
             Ok(()) => {
                 if std::mem::take(ended).try_again_at.is_some() {
@@ -263,6 +264,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
 
     /// One attempt. Its panic is its own: the other rows go on.
     async fn attempt(&self, destination: Destination, row: Row) -> Outcome {
+        crash_point("queue_sending", "begun");
         let _sending = self.handle.sending(row.id);
         let sending = AssertUnwindSafe(self.transport.send(&destination, &row.request)).catch_unwind();
         let result = match tokio::time::timeout(self.options.timeout, sending).await {
