@@ -11,6 +11,9 @@ mod step_6_liveness;
 mod step_7_history;
 
 mod api;
+mod fault_delivery;
+mod fault_figures;
+mod fault_membership;
 mod forks;
 mod membership;
 mod program;

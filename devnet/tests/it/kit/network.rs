@@ -6,8 +6,9 @@ use raclette_api::{
 };
 use tempfile::TempDir;
 use tokio::task::JoinSet;
+use trials::proxy::Fault;
 
-use super::{Peer, Service, peer::Balances, service::Role, until};
+use super::{Peer, Service, key_of, peer::Balances, service::Role, until};
 
 /// What a network is started with.
 #[derive(Debug, Clone)]
@@ -18,11 +19,13 @@ pub(crate) struct Settings {
     pub(crate) liveness: &'static str,
     /// How long services wait for each other's answers.
     pub(crate) call_timeout: &'static str,
+    /// Whether the services reach each other through proxies.
+    pub(crate) proxies: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { difficulty_bits: 8, liveness: "200ms", call_timeout: "5s" }
+        Self { difficulty_bits: 8, liveness: "200ms", call_timeout: "5s", proxies: false }
     }
 }
 
@@ -46,6 +49,7 @@ impl Network {
         let mut network = Self::tracker_alone(settings).await;
         for name in names {
             network.add(name);
+            network.stand_behind_proxy(name).await;
         }
         for peer in &mut network.peers {
             peer.start().await;
@@ -72,6 +76,9 @@ impl Network {
             "0s",
         ]);
         let mut tracker = Service::new(Role::Tracker, "tracker", directory.path().join("tracker"), arguments);
+        if settings.proxies {
+            tracker.stand_behind_proxy().await;
+        }
         tracker.start().await;
         tracker.ready().await;
         Self { tracker, peers: Vec::new(), settings, directory }
@@ -80,7 +87,7 @@ impl Network {
     /// Adds a peer that does not run yet.
     pub(crate) fn add(&mut self, name: &str) -> &mut Peer {
         let directory = self.directory.path().join(name);
-        let tracker = format!("http://127.0.0.1:{}", self.tracker.port);
+        let tracker = format!("http://127.0.0.1:{}", self.tracker.advertised_port());
         let arguments = words(&[
             "--name",
             name,
@@ -97,6 +104,40 @@ impl Network {
         ]);
         self.peers.push(Peer::new(Service::new(Role::Peer, name, directory, arguments)));
         self.peers.last_mut().unwrap()
+    }
+
+    /// Puts a proxy before a peer that does not run yet, if this network has proxies.
+    pub(crate) async fn stand_behind_proxy(&mut self, name: &str) {
+        if self.settings.proxies {
+            self.peer_mut(name).stand_behind_proxy().await;
+        }
+    }
+
+    /// Does this to whatever passes from `from` to `to`, in this direction; "tracker" is the tracker.
+    pub(crate) fn disturb(&self, from: &str, to: &str, fault: Fault) {
+        self.service(to).proxy().set_for(&key_of(from).public().address().to_string(), fault);
+    }
+
+    /// Splits the network: who is in one part reaches nobody in another one. Who is in no part is cut off from all.
+    pub(crate) fn split(&self, parts: &[&[&str]], fault: Fault) {
+        let names: Vec<_> = ["tracker"].into_iter().chain(self.peers.iter().map(|peer| peer.name.as_str())).collect();
+        for from in &names {
+            for to in names.iter().filter(|to| *to != from) {
+                let together = parts.iter().any(|part| part.contains(from) && part.contains(to));
+                self.disturb(from, to, if together { Fault::None } else { fault });
+            }
+        }
+    }
+
+    /// Ends all disturbances.
+    pub(crate) fn heal(&self) {
+        for service in self.peers.iter().map(|peer| &**peer).chain([&self.tracker]) {
+            service.proxy().heal();
+        }
+    }
+
+    fn service(&self, name: &str) -> &Service {
+        if name == "tracker" { &self.tracker } else { self.peer(name) }
     }
 
     /// A peer, by its name.

@@ -68,6 +68,14 @@ impl Peer {
         sent.transaction.id.expect("an answer has the id")
     }
 
+    /// Sends a message without waiting for its delivery; the id of the transaction.
+    pub(crate) async fn try_send_at_once(&self, to: &str, message: &str) -> Result<String, SendError> {
+        let request = SendRequest { to: to.to_owned(), amount: None, message: Some(message.to_owned()), fee: None };
+        let headers = [("authorization", &*self.bearer())];
+        let sent: SendResponse = http::post(self.port, "/send", &request, &headers).await?;
+        Ok(sent.transaction.id.expect("an answer has the id"))
+    }
+
     /// Mines one block, which must succeed; its hash.
     pub(crate) async fn mine(&self) -> String {
         let job = self.command_to_mine(Some("wait=30")).await;

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, path::PathBuf, process::Stdio, time::Duration};
 
 use clap::Parser;
+use raclette_service::dice::Dice;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::{
@@ -12,6 +13,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::sync::CancellationToken;
+use trials::proxy::Proxy;
 
 use super::{eventually, http, keys, until};
 
@@ -31,6 +33,8 @@ pub(crate) struct Service {
     pub(crate) directory: PathBuf,
     arguments: Vec<String>,
     running: Option<Running>,
+    /// What stands between it and the other services, if anything does.
+    proxy: Option<Proxy>,
 }
 
 #[derive(Debug)]
@@ -55,7 +59,30 @@ impl Service {
     /// A service that does not run yet. Its key is the committed one of its name.
     pub(crate) fn new(role: Role, name: &str, directory: PathBuf, arguments: Vec<String>) -> Self {
         keys::provide(name, &directory);
-        Self { role, name: name.to_owned(), port: 0, directory, arguments, running: None }
+        Self { role, name: name.to_owned(), port: 0, directory, arguments, running: None, proxy: None }
+    }
+
+    /// Lets the other services reach it through a proxy from its next start on.
+    pub(crate) async fn stand_behind_proxy(&mut self) {
+        let proxy = Proxy::start(Dice::system()).await.unwrap();
+        self.arguments.extend(["--advertise-port".to_owned(), proxy.port().to_string()]);
+        self.proxy = Some(proxy);
+    }
+
+    /// What stands between it and the other services.
+    pub(crate) fn proxy(&self) -> &Proxy {
+        self.proxy.as_ref().expect("it stands behind a proxy")
+    }
+
+    /// By which port other services reach it.
+    pub(crate) fn advertised_port(&self) -> u16 {
+        self.proxy.as_ref().map_or(self.port, Proxy::port)
+    }
+
+    fn forward(&self) {
+        if let Some(proxy) = &self.proxy {
+            proxy.forward_to((Ipv4Addr::LOCALHOST, self.port).into());
+        }
     }
 
     /// Starts it as a task of this process; on its port of before, if it had one.
@@ -67,6 +94,7 @@ impl Service {
         })
         .await;
         self.port = listener.local_addr().unwrap().port();
+        self.forward();
         let stop = CancellationToken::new();
         let stopped = stop.clone().cancelled_owned();
         let task = match self.role {
@@ -88,10 +116,16 @@ impl Service {
 
     /// Starts it as a process of its own; on its port of before, if it had one.
     pub(crate) fn start_process(&mut self) {
+        self.start_process_with(&[]);
+    }
+
+    /// The same with more in its environment.
+    pub(crate) fn start_process_with(&mut self, environment: &[(&str, &str)]) {
         assert!(self.running.is_none(), "{} runs already", self.name);
         if self.port == 0 {
             self.port = super::free_ports::row_of(1);
         }
+        self.forward();
         let role = match self.role {
             Role::Tracker => "tracker",
             Role::Peer => "peer",
@@ -100,6 +134,7 @@ impl Service {
         let child = Command::new(env!("CARGO_BIN_EXE_devnet"))
             .arg(role)
             .args(self.full_arguments())
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stderr(log)
             .kill_on_drop(true)
@@ -159,6 +194,16 @@ impl Service {
             Some(Running::Process(mut child)) => child.kill().await.unwrap(),
             Some(Running::Task { .. }) | None => panic!("{} is no process", self.name),
         }
+    }
+
+    /// Whether its process has ended by itself; then it can be started again.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let Some(Running::Process(child)) = &mut self.running else { panic!("{} is no process", self.name) };
+        let ended = child.try_wait().unwrap().is_some();
+        if ended {
+            self.running = None;
+        }
+        ended
     }
 
     /// Suspends its process: it is there, but answers nothing.

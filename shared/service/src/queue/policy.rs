@@ -99,6 +99,37 @@ mod tests {
     }
 
     #[test]
+    fn many_senders_do_not_come_all_at_once_when_a_destination_is_back() {
+        const SENDERS: u64 = 20;
+        const RUNS: u64 = 500;
+        let backoff = Backoff::default();
+        // Numbers that repeat themselves: splitmix64.
+        let mut seed = 1_u64;
+        let mut random = || {
+            seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            ((mixed ^ (mixed >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        // All of them find it gone at the same moment; it is back after ten minutes.
+        let back = Duration::from_secs(600);
+        let mut arrivals = [0_u64; 10];
+        for _ in 0..RUNS * SENDERS {
+            let (mut time, mut attempts) = (Duration::ZERO, 0);
+            while time < back {
+                attempts += 1;
+                time += backoff.delay(attempts, random());
+            }
+            if let Some(second) = arrivals.get_mut((time - back).as_secs() as usize) {
+                *second += 1;
+            }
+        }
+        let (peak, all) = (arrivals.iter().max().unwrap(), arrivals.iter().sum::<u64>());
+        assert!(peak * 10 <= 3 * all, "arrivals in each of the first ten seconds: {arrivals:?}");
+        assert!(all > 0);
+    }
+
+    #[test]
     fn jitter_is_full() {
         let backoff = Backoff::default();
         assert_eq!(backoff.delay(3, 0.0), Duration::ZERO);
