@@ -223,14 +223,20 @@ impl Relay {
     }
 
     async fn finish(&mut self, sent: send::Sent) {
-        let send::Sent { batch, failed } = sent;
+        let send::Sent { batch, failed, mut not_now } = sent;
         let Batch { destination, items } = batch;
         self.lanes.idle(&destination.address);
-        for item in items {
+        not_now.resize(items.len(), None);
+        for (item, not_now) in items.into_iter().zip(not_now) {
             let id = item.id();
             let Some(progress) = self.progress.get_mut(&id) else { continue };
             progress.left -= 1;
-            if let Some(error) = &failed {
+            // The recipient has to have it: it may lack the block with the money, or the room. Whoever else does not take
+            // it now finds it when it compares its ledger with others'.
+            if let Some(why) = not_now.filter(|_| progress.recipient_first.is_some()) {
+                tracing::info!(peer = destination.name, item = %id, why, "not taken now");
+                self.failed(&id, &destination, &why);
+            } else if let Some(error) = &failed {
                 tracing::info!(peer = destination.name, item = %id, %error, "not delivered");
                 self.failed(&id, &destination, &error.to_string());
             } else {

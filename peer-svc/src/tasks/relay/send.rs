@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use raclette_api::{
     block::{BlockMessage, BlockStatus},
     mining::MiningComplete,
-    transaction::TransactionMessage,
+    transaction::{SubmitProblem, TransactionMessage},
 };
 use raclette_chain::{
     block::{Block, Checked},
@@ -16,6 +16,7 @@ use raclette_service::{
     client::SendError,
     clock::now_ms,
     crash_point::crash_point,
+    problem::Code,
     queue::{QueueChange, QueuedRequest},
 };
 
@@ -31,26 +32,34 @@ pub(super) struct Sent {
     pub(super) batch: Batch,
     /// Why it was not delivered; none if it was, or can never be.
     pub(super) failed: Option<SendError>,
+    /// Why the member does not take the items now, in their order; empty if it takes them all. What it refuses for ever
+    /// counts as taken.
+    pub(super) not_now: Vec<Option<String>>,
 }
 
 /// Sends a batch. An answer that refuses for ever counts as delivered: the member has judged it.
 pub(super) async fn send(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
     crash_point("relay_sending", "begun");
     let result = match batch.items.first() {
-        Some(Item::Block(block)) => send_block(&net, &node, &batch.destination, block).await,
+        Some(Item::Block(block)) => send_block(&net, &node, &batch.destination, block).await.map(|()| Vec::new()),
         Some(Item::Transaction { .. }) | None => send_transactions(&net, &batch).await,
     };
     crash_point("relay_sent", "answered");
-    let failed = result.err().filter(|error| {
+    let (not_now, error) = match result {
+        Ok(not_now) => (not_now, None),
+        Err(error) => (Vec::new(), Some(error)),
+    };
+    let failed = error.filter(|error| {
         if error.permanent() {
             tracing::warn!(peer = batch.destination.name, %error, "a member refuses for ever");
         }
         !error.permanent()
     });
-    Sent { batch, failed }
+    Sent { batch, failed, not_now }
 }
 
-async fn send_transactions(net: &Net, batch: &Batch) -> Result<(), SendError> {
+/// Sends transactions; why the member does not take some of them now.
+async fn send_transactions(net: &Net, batch: &Batch) -> Result<Vec<Option<String>>, SendError> {
     let messages: Vec<TransactionMessage> = batch
         .items
         .iter()
@@ -65,7 +74,11 @@ async fn send_transactions(net: &Net, batch: &Batch) -> Result<(), SendError> {
     for problem in answer.results.iter().filter_map(|result| result.problem.as_ref()) {
         tracing::debug!(peer = batch.destination.name, code = problem.code, "a member does not take a transaction");
     }
-    Ok(())
+    let not_now = |problem: &SubmitProblem| {
+        let for_ever = problem.code.parse().is_ok_and(Code::permanent);
+        (!for_ever).then(|| format!("{}: {}", problem.code, problem.detail))
+    };
+    Ok(answer.results.iter().map(|result| result.problem.as_ref().and_then(not_now)).collect())
 }
 
 /// First the word that the block has been found, if it is ours, then the block: compact, and with what the member lacks.
