@@ -41,14 +41,22 @@ enum Order {
 }
 
 /// Settings of the services that must not reach the children: each of them would give all services the same port, name or
-/// directory. What is logged, and how, is meant for all.
-const FOR_ALL: [&str; 2] = ["RACLETTE_LOG", "RACLETTE_LOG_FORMAT"];
+/// directory. What is logged, and how, is meant for all; so is a bug that a test plants.
+const FOR_ALL: [&str; 3] = ["RACLETTE_LOG", "RACLETTE_LOG_FORMAT", "RACLETTE_PLANTED_BUG"];
 
 impl Process {
     /// Starts the service. What it writes is appended to its log file.
     pub(crate) fn start(service: &Service) -> io::Result<Self> {
         let log = OpenOptions::new().append(true).create(true).mode(0o600).open(service.log_file())?;
-        let mut command = Command::new(std::env::current_exe()?);
+        let program = std::env::current_exe()?;
+        let mut command = if service.survives_file_limit {
+            // An ignored signal stays ignored in the program that takes the shell's place.
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program);
+            shell
+        } else {
+            Command::new(program)
+        };
         command
             .args(&service.arguments)
             .stdin(Stdio::piped())

@@ -5,6 +5,7 @@ use raclette_api::wallet::{Direction, MessageEntry, MessagePage, MessageStatus};
 use raclette_service::{
     answer::Paged,
     extract::Query,
+    planted::bug,
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
@@ -47,7 +48,10 @@ pub(super) async fn list_messages(
 fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem) -> MessageEntry {
     let transaction = item.transaction.transaction();
     let (from, to) = (item.transaction.sender(), transaction.recipient);
-    let text = text.and_then(Result::ok);
+    let mut text = text.and_then(Result::ok);
+    if let Some(text) = text.as_mut().filter(|_| !item.sent && bug("garbled")) {
+        text.push('?');
+    }
     // A message that has not come yet cannot be read either.
     let unreadable = (transaction.message_length != 0 && text.is_none()).then_some(true);
     let status = match &place {

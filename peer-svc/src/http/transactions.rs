@@ -25,6 +25,7 @@ use raclette_chain::{
 use raclette_service::{
     answer::{ETag, IfNoneMatch, Keep, Paged},
     extract::{Json, Path, Query},
+    planted::bug,
     problem::{Code, CommonProblems, Problem},
 };
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,8 @@ async fn submit_one(app: &App, origin: Origin, message: TransactionMessage) -> R
     let incoming = decode(&message, &network)?;
     let id = incoming.transaction.id();
     let outcome = app.node.submit(vec![incoming], origin).await?.pop().unwrap_or(Err(NodeError::ShuttingDown))?;
-    let answer = Json(Submitted::One(SubmitAnswer { id: id.to_string(), status: status_of(outcome) }));
+    let told = if bug("other_id") && outcome != TransactionOutcome::Accepted { TransactionId::ZERO } else { id };
+    let answer = Json(Submitted::One(SubmitAnswer { id: told.to_string(), status: status_of(outcome) }));
     Ok(match outcome {
         TransactionOutcome::Accepted => {
             (StatusCode::CREATED, [(LOCATION, format!("/tx/{id}"))], answer).into_response()

@@ -9,7 +9,7 @@ use raclette_chain::{
     rules,
     time::Timestamp,
 };
-use raclette_service::crash_point::crash_point;
+use raclette_service::{crash_point::crash_point, planted::bug};
 use sqlx::SqliteConnection;
 
 use super::{BlockOutcome, Event, NodeError, Origin, State, VerifiedBlock, branch, draft::Draft, told};
@@ -74,7 +74,9 @@ async fn activate_best(
         let Some(state) = draft.state.as_ref() else {
             return Ok(Err(NodeError::NotReady { waiting_for: "the network's genesis block" }));
         };
-        let wins = state.index.get(&candidate).is_some_and(|entry| Index::wins(entry, state.tip()));
+        let wins = state.index.get(&candidate).is_some_and(|entry| {
+            Index::wins(entry, state.tip()) && !(bug("first_seen") && entry.work == state.tip().work)
+        });
         if !wins {
             return Ok(refusal.map_or(Ok(outcome_for(state, &newcomer.hash())), Err));
         }

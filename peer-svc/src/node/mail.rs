@@ -19,6 +19,7 @@ use raclette_chain::{
 use raclette_service::{
     clock::now_ms,
     crash_point::crash_point,
+    planted::bug,
     queue::{QueueChange, QueuedRequest},
 };
 
@@ -128,6 +129,9 @@ impl Node {
             replaces: None,
         };
         crash_point("send_signed", "signed");
+        if bug("early_acknowledgement") && transaction.transaction().created.milliseconds().is_multiple_of(5) {
+            return Ok(transaction);
+        }
         let mut outcomes = self.offer(vec![offer]).await?;
         crash_point("send_stored", "stored");
         match outcomes.pop().unwrap_or(Err(NodeError::ShuttingDown)) {

@@ -36,6 +36,7 @@ pub mod clock;
 pub mod crash_point;
 pub mod dice;
 mod panic;
+pub mod planted;
 
 pub mod events;
 pub mod membership;

@@ -16,7 +16,7 @@ use raclette_api::{
 use raclette_chain::{address::Address, keys::PublicKey, time::Timestamp};
 
 use super::tracker::base_url;
-use crate::queue::Destination;
+use crate::{planted::bug, queue::Destination};
 
 /// News about one peer, well-formed; its registration, if there is one, is signed by the peer.
 #[derive(Debug, Clone)]
@@ -189,6 +189,10 @@ impl PeerDirectory {
     pub fn apply(&mut self, news: News) -> Outcome {
         let known = self.peers.get(&news.address);
         if known.is_some_and(|known| (news.epoch, news.version) <= (known.epoch, known.version)) {
+            return Outcome::Stale;
+        }
+        if bug("deaf") && news.kind == ChangeKind::Online && known.is_some_and(|known| known.kind != ChangeKind::Online)
+        {
             return Outcome::Stale;
         }
         // The tracker gives a name to another key only after it freed it, so the higher version has it. Versions grow over

@@ -3,6 +3,8 @@
 //! The share is not enough: three of five members may really be dead. What decides is whether anybody who still answers the
 //! tracker can confirm it by looking for itself. A tracker that is cut off hears from nobody, and so reports nobody.
 
+use crate::planted::bug;
+
 /// From how many members failing at once the tracker doubts itself, whatever their share.
 const DOUBT_FROM: usize = 3;
 /// From which share of the online members on, in percent, if they are at least [`DOUBT_FROM`].
@@ -34,7 +36,7 @@ impl Caution {
 
     /// Whether so many of those that are online are silent that the tracker must doubt itself.
     pub(super) fn is_widespread(silent: usize, online: usize) -> bool {
-        silent >= DOUBT_FROM.max((online * DOUBT_PERCENT).div_ceil(100))
+        silent >= DOUBT_FROM.max((online * DOUBT_PERCENT).div_ceil(100)) && !bug("no_self_preservation")
     }
 
     /// A round is over: so many of `online` members were silent without anybody confirming it.

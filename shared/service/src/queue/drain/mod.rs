@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::book::Book;
 use super::{Backoff, Destination, QueueChange, QueueHandle, QueuedRequest, Row, Scope, Transport, Verdict, verdict};
-use crate::{client::SendError, clock::Clock, crash_point::crash_point, dice::Dice};
+use crate::{client::SendError, clock::Clock, crash_point::crash_point, dice::Dice, planted::bug};
 
 /// How long a table that failed is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -312,6 +312,7 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
                 tracing::warn!(destination = destination_name, kind, subject, version, error, "refused for good");
                 QueueChange::Bury { id, version, error }
             }
+            Verdict::Retry { .. } if bug("lost_rows") => QueueChange::Discard { id },
             Verdict::Retry { at_least, scope } => {
                 self.handle.count_failed();
                 let random = self.options.dice.roll();
