@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
-use crate::{bench, plan::Service, service};
+use crate::{bench, plan::Service, service, soak};
 
 /// A whole local Raclette network in one command: a tracker, and peers that send each other messages and money.
 ///
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     Peer(Box<service::Peer>),
     /// Measure how fast the whole is
     Bench(bench::Options),
+    /// Let a network work while it is attacked, and check that it keeps all its promises
+    Soak(soak::Options),
     /// Ask a service whether it is well, and succeed if it is; for containers
     Healthcheck {
         /// The URL to ask [default: /healthz of the service on this machine]

@@ -7,6 +7,7 @@
 //!   program. [`ready`]: waiting for them.
 //! - [`console`]: what a person types. [`probe`], [`status`], [`tour`], [`follow`], [`terminal`]: what a person sees.
 //! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`mod@bench`]: how fast it all is.
+//!   [`soak`]: whether it keeps its promises whatever happens.
 
 mod bench;
 mod cli;
@@ -21,6 +22,7 @@ mod probe;
 mod process;
 mod ready;
 mod service;
+mod soak;
 mod status;
 mod supervisor;
 mod terminal;
@@ -41,6 +43,7 @@ async fn main() -> ExitCode {
         Some(Command::Tracker(tracker)) => service::tracker(*tracker).await,
         Some(Command::Peer(peer)) => service::peer(*peer).await,
         Some(Command::Bench(options)) => bench::run(options).await,
+        Some(Command::Soak(options)) => soak::run(options).await,
         Some(Command::Healthcheck { url }) => healthcheck::check(&url.unwrap_or_else(healthcheck::usual_url)).await,
     };
     match outcome {

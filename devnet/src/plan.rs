@@ -35,6 +35,8 @@ pub(crate) struct Service {
     pub(crate) directory: PathBuf,
     /// What its process is started with, after the program's name.
     pub(crate) arguments: Vec<OsString>,
+    /// Whether the end of a file's allowed size is to it what a full disk is, and not the end of its process.
+    pub(crate) survives_file_limit: bool,
 }
 
 impl Service {
@@ -78,16 +80,28 @@ fn tracker(options: &Options) -> Service {
     if let Some(interval) = &options.liveness_interval {
         arguments.extend(["--liveness-interval".into(), interval.into()]);
     }
-    Service { name: String::from("tracker"), role: Role::Tracker, port: options.base_port, directory, arguments }
+    Service {
+        name: String::from("tracker"),
+        role: Role::Tracker,
+        port: options.base_port,
+        directory,
+        arguments,
+        survives_file_limit: false,
+    }
+}
+
+/// The name of the peer at this place, from 0.
+pub(crate) fn name(index: usize) -> String {
+    NAMES.get(index).map_or_else(|| format!("peer-{}", index + 1), |name| (*name).to_owned())
 }
 
 fn peer(options: &Options, index: u16, tracker: &str) -> Service {
-    let name = NAMES.get(usize::from(index)).map_or_else(|| format!("peer-{}", index + 1), |name| (*name).to_owned());
+    let name = name(usize::from(index));
     let directory = options.data.join(&name);
     let port = options.base_port + 1 + index;
     let mut arguments = common("peer", options, port, &directory);
     arguments.extend(["--name".into(), name.clone().into(), "--tracker".into(), tracker.into()]);
-    Service { name, role: Role::Peer, port, directory, arguments }
+    Service { name, role: Role::Peer, port, directory, arguments, survives_file_limit: false }
 }
 
 /// What the command lines of both kinds of service begin with.

@@ -96,6 +96,7 @@ mod tests {
             port: 7702,
             directory: "raclette-data/bob".into(),
             arguments: Vec::new(),
+            survives_file_limit: false,
         };
         assert_eq!(row(&service, None, None), ["bob", "down", "-", "-", "-", "-", "-", "-", "-"]);
         assert_eq!(row(&service, Some(7), Some((None, false)))[..3], ["bob", "no answer", "7"]);

@@ -118,7 +118,7 @@ fn service(name: &str, role: Role, port: u16, under: &Path, settings: &[&str]) -
     let mut arguments: Vec<_> = [kind, "--supervised", "--listen", "127.0.0.1", "--port"].map(Into::into).into();
     arguments.extend([port.to_string().into(), "--data-dir".into(), directory.clone().into()]);
     arguments.extend(settings.iter().map(Into::into));
-    Service { name: name.to_owned(), role, port, directory, arguments }
+    Service { name: name.to_owned(), role, port, directory, arguments, survives_file_limit: false }
 }
 
 /// Ports that nobody listens on. All are held until the last is found, so that they differ.

@@ -50,7 +50,7 @@ async fn server() -> (std::net::SocketAddr, Arc<AtomicU64>) {
 async fn proxy() -> (Proxy, Arc<AtomicU64>) {
     // Every other roll is low.
     let count = AtomicU64::new(0);
-    let dice = Dice::new(move || if count.fetch_add(1, Ordering::SeqCst) % 2 == 0 { 0.1 } else { 0.9 });
+    let dice = Dice::new(move || if count.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { 0.1 } else { 0.9 });
     let proxy = Proxy::start(dice).await.unwrap();
     let (target, asked) = server().await;
     proxy.forward_to(target);
@@ -65,7 +65,7 @@ async fn connect(proxy: &Proxy) -> TcpStream {
 async fn ask(stream: &mut TcpStream, caller: &str) -> io::Result<usize> {
     let request = format!("GET / HTTP/1.1\r\nRaclette-From: {caller}\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
-    let mut answer = vec![0; ANSWER];
+    let mut answer = [0; ANSWER];
     let mut length = 0;
     while length < ANSWER {
         let read = timeout(SOON, stream.read(&mut answer[length..])).await.expect("the connection is not silent")?;

@@ -18,4 +18,5 @@ mod forks;
 mod membership;
 mod program;
 mod restart;
+mod soak;
 mod version;
