@@ -13,7 +13,7 @@ use raclette_service::{client::SendError, dice::Dice};
 use serde_json::Value;
 use trials::proxy::Fault;
 
-use crate::kit::{Network, Peer, SOON, Settings, eventually, http, until};
+use crate::kit::{Network, Peer, SOON, Settings, eventually, http, scaled, until};
 
 /// Links that can be disturbed, and callers that soon lose patience.
 fn settings() -> Settings {
@@ -125,7 +125,8 @@ async fn whatever_point_of_sending_a_crash_meets_all_that_was_acknowledged_arriv
 #[ignore = "takes minutes"]
 #[expect(clippy::print_stdout, reason = "the figure is what it is run for")]
 async fn after_300_crashes_of_a_sender_all_that_was_acknowledged_arrived_once() {
-    println!("{} items acknowledged", crashes(300).await);
+    let times = scaled(300.0) as usize;
+    println!("{times} crashes, {} items acknowledged", crashes(times).await);
 }
 
 /// Something that is delivered.
@@ -212,7 +213,7 @@ async fn everything_delivered_three_times_in_random_order_has_its_effect_once() 
 #[ignore = "takes minutes"]
 async fn ten_thousand_transactions_delivered_three_times_in_random_order_have_their_effect_once() {
     // An account may have 64 transactions without a fee in a ledger.
-    delivered_thrice(200, 50).await;
+    delivered_thrice(scaled(200.0) as usize, 50).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -346,7 +347,7 @@ async fn what_waits_for_peers_that_are_away_is_bounded_and_arrives() {
 #[ignore = "takes minutes"]
 #[expect(clippy::print_stdout, reason = "the figure is what it is run for")]
 async fn what_waits_in_an_hour_of_peers_down_is_bounded_and_arrives() {
-    let transactions = 3_600;
+    let transactions = scaled(3_600.0) as usize;
     let (most, size) = outage(transactions).await;
     println!("{transactions} transactions: at most {most} rows, {} KiB of file", size >> 10);
     assert!(most <= 20_000 && size <= 64 << 20);

@@ -25,12 +25,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection, sqlite::Sqlit
 use tokio_util::sync::CancellationToken;
 use trials::proxy::{Fault, Proxy};
 
-use crate::kit::{Network, SOON, Settings, eventually, http, until};
-
-/// How much of it is run.
-fn scaled(whole: f64) -> f64 {
-    whole * std::env::var("SCALE").ok().and_then(|scale| scale.parse::<f64>().ok()).unwrap_or(1.0)
-}
+use crate::kit::{Network, SOON, Settings, eventually, http, scaled, until};
 
 /// The value below which 99 of a hundred lie, and the greatest.
 fn p99(mut values: Vec<Duration>) -> (Duration, Duration) {

@@ -19,6 +19,11 @@ pub(crate) use self::{
 /// Long enough for a slow machine that does other things too.
 pub(crate) const SOON: Duration = Duration::from_secs(40);
 
+/// How much of something long is run: all of it, or the part that the environment variable `SCALE` says, such as 0.1.
+pub(crate) fn scaled(whole: f64) -> f64 {
+    whole * std::env::var("SCALE").ok().and_then(|scale| scale.parse::<f64>().ok()).unwrap_or(1.0)
+}
+
 /// Repeats the question until there is an answer, and panics with what was waited for if there is none in time.
 pub(crate) async fn eventually<T>(what: &str, within: Duration, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     const PERIOD: Duration = Duration::from_millis(20);
