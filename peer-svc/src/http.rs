@@ -34,10 +34,11 @@ mod wallet;
 
 use std::{future::Future, ops::Deref, sync::Arc, time::Duration};
 
-use axum::{Router, middleware};
+use axum::{Router, extract::FromRef, middleware};
 use raclette_chain::address::Address;
 use raclette_service::{
     access::{OwnerGate, owner_only},
+    backup::{self, Backups},
     docs,
     extract::PreferWait,
     layers::body_limit,
@@ -82,6 +83,8 @@ pub struct Parts {
     pub tasks: Tasks,
     /// What is counted.
     pub metrics: Metrics,
+    /// The copies of the database.
+    pub backups: Backups,
     /// Looks for members on the tracker's behalf.
     pub probes: Probes,
     /// The gate before the owner's routes.
@@ -122,6 +125,12 @@ impl Deref for App {
 
     fn deref(&self) -> &Parts {
         &self.0.parts
+    }
+}
+
+impl FromRef<App> for Backups {
+    fn from_ref(app: &App) -> Self {
+        app.backups.clone()
     }
 }
 
@@ -186,7 +195,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
     let page = page::routes(&app.node.identity().name, &app.curl.url);
     let (checked, measured) = (app.clone(), app.clone());
     let routes = OpenApiRouter::with_openapi(Document::openapi())
-        .merge(owner_only(owner(), app.gate.clone()))
+        .merge(owner_only(owner().merge(backup::routes()), app.gate.clone()))
         .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
         .merge(always())
         .merge(problem::routes())

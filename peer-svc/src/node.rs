@@ -6,6 +6,7 @@
 
 mod accept;
 mod audit;
+mod backup;
 mod blocks;
 mod branch;
 mod chain;
@@ -40,6 +41,7 @@ use sqlx::SqlitePool;
 use tokio::sync::{Mutex, Semaphore, broadcast, mpsc, oneshot, watch};
 
 pub use audit::{Audit, Compared, Progress};
+pub use backup::{inspect_copy, migrate_copy};
 pub use blocks::{BlockOutcome, HandedIn, VerifiedBlock};
 pub use chain::TransactionPlace;
 pub use directory::{Changed, Members, Neighbour, verified_news};

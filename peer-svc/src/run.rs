@@ -8,18 +8,17 @@ use std::{
     time::Duration,
 };
 
+use futures_util::FutureExt as _;
 use raclette_api::encoding;
 use raclette_chain::{
     address::Address,
-    genesis::Genesis,
     keys::{KeyFileError, KeySize, PrivateKey, PublicKey},
-    time::Timestamp,
 };
 use raclette_service::{
     access::{MemberLookup, TokenError},
+    backup::Backups,
     build::Build,
     client::{CallOptions, Client, Destination},
-    clock::now_ms,
     config::ListenError,
     crash_point::crash_point,
     data_dir::{self, DataDir, DataDirError, Format, SecretFileError},
@@ -41,7 +40,7 @@ use crate::{
     http::{self, App, Curl, Parts},
     miner::Miner,
     net::Net,
-    node::{Identity, Members, Node, Probes, State, writer},
+    node::{self, Identity, Members, Node, Probes, State, writer},
     rebuild,
     status::Status,
     store::{self, StoreError, meta},
@@ -52,7 +51,9 @@ use crate::{
 const BUILD: Build =
     Build { program: "raclette-peer", version: env!("CARGO_PKG_VERSION"), commit: option_env!("RACLETTE_BUILT_FROM") };
 /// The format of the data directory.
-const FORMAT: Format = Format { service: "peer", version: 1 };
+pub(crate) const FORMAT: Format = Format { service: "peer", version: 1 };
+/// The database in it.
+pub(crate) const DATABASE: &str = "peer.sqlite";
 /// How long requests, and then tasks, may take to end. With the farewell, which takes a second at most, and the last
 /// commit this stays below the five seconds that a peer may take to stop.
 const GRACE: Duration = Duration::from_millis(1_500);
@@ -132,19 +133,14 @@ pub async fn run_and_tell(
     let gate = config.access.owner_gate(&directory)?;
     let owner = key.public().address();
     let identity = Identity { name: config.name.clone(), key: Arc::new(key) };
-    let file = directory.file("peer.sqlite");
+    let file = directory.file(DATABASE);
     if config.rebuild {
         rebuild::rebuild(&file, &identity).await?;
     }
     let (mut writer, readers) = store::open(&file).await?;
     crash_point("start", "store_open");
 
-    let genesis = stored_genesis(&readers).await?;
-    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-    let state = match genesis {
-        Some(genesis) => Some(Arc::new(State::load(genesis, &readers, now).await?)),
-        None => None,
-    };
+    let state = State::stored(&readers).await?.map(Arc::new);
     if let Some(state) = &state
         && meta::get(&readers, meta::key::CHECKSUM).await?.is_none()
     {
@@ -189,6 +185,13 @@ pub async fn run_and_tell(
         node: Arc::clone(&node),
         tasks: running.clone(),
         metrics: metrics.clone(),
+        backups: Backups::new(
+            &directory,
+            DATABASE,
+            owner.to_string(),
+            config.limits.keep_backups,
+            Arc::new(|copy| node::inspect_copy(copy).boxed()),
+        ),
         miner,
         status: Arc::clone(&status),
         queue: queue.clone(),
@@ -322,13 +325,6 @@ fn load_key(config: &Config, directory: &DataDir) -> Result<PrivateKey, RunError
         }
         Err(error) => Err(failed(error.to_string())),
     }
-}
-
-async fn stored_genesis(readers: &sqlx::SqlitePool) -> Result<Option<Genesis>, RunError> {
-    let Some(json) = meta::get(readers, meta::key::GENESIS).await? else { return Ok(None) };
-    let message: raclette_api::network::GenesisMessage =
-        serde_json::from_str(&json).map_err(|error| StoreError::damaged("the genesis block", &error))?;
-    Ok(Some(Genesis::try_from(&message).map_err(|error| StoreError::damaged("the genesis block", &error))?))
 }
 
 async fn stored_status(config: &Config, readers: &sqlx::SqlitePool) -> Result<Status, RunError> {

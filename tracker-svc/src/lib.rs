@@ -7,6 +7,7 @@
 //! - [`node`]: what the tracker can do; a task of its own makes all changes.
 //! - [`store`]: the SQLite file.
 //! - [`net`]: requests to members.
+//! - `restore`: puts a copy of the file back.
 //! - `tasks`: what runs in the background: calling newcomers back, rounds of probes, announcements, surveys, the
 //!   queue.
 //!
@@ -17,8 +18,10 @@ pub mod config;
 pub mod http;
 pub mod net;
 pub mod node;
+mod restore;
 mod run;
 pub mod store;
 mod tasks;
 
+pub use restore::restore;
 pub use run::{RunError, run};

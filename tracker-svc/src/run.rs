@@ -2,9 +2,11 @@
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use raclette_chain::{address::Address, parameters::Parameters};
 use raclette_service::{
     access::{MemberLookup, TokenError},
+    backup::Backups,
     client::Client,
     config::ListenError,
     data_dir::{DataDir, DataDirError, Format},
@@ -26,7 +28,9 @@ use crate::{
 };
 
 /// What the data directory holds.
-const FORMAT: Format = Format { service: "tracker", version: 1 };
+pub(crate) const FORMAT: Format = Format { service: "tracker", version: 1 };
+/// The file in it.
+pub(crate) const DATABASE: &str = "tracker.sqlite";
 /// How long requests under way may go on when the service stops: longer than a newcomer may take to answer.
 const DRAIN: Duration = Duration::from_millis(3_200);
 /// How long the tasks may then finish what they are doing. Both together stay below 5 s.
@@ -75,7 +79,7 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
     let gate = config.access.owner_gate(&data)?;
     // Making a key blocks for up to a few seconds, once in the life of a tracker; nothing else runs yet.
     let identity = Identity::load_or_create(&data.file("key.pem"), config.membership.key_bits)?;
-    let store = Store::open(&data.file("tracker.sqlite")).await?;
+    let store = Store::open(&data.file(DATABASE)).await?;
     let parameters = parameters(&store, &config.network).await?;
     store.clamp_queue(now()).await?;
     let loaded = store.load().await?;
@@ -100,6 +104,13 @@ pub async fn run(config: Config, listener: TcpListener, shutdown: impl Future<Ou
         url: base_url(&host, config.listen.advertised_port(local.port())).into(),
         gate,
         metrics: Metrics::new(http::BUILD),
+        backups: Backups::new(
+            &data,
+            DATABASE,
+            node.identity().address().to_string(),
+            config.limits.keep_backups,
+            Arc::new(|copy| Store::inspect_copy(copy).boxed()),
+        ),
         tasks: tasks.clone(),
         stopping: waiting.clone(),
     };

@@ -15,7 +15,7 @@ use raclette_chain::{
     time::Timestamp,
     transaction::SignedTransaction,
 };
-use raclette_service::crash_point::crash_point;
+use raclette_service::{clock::now_ms, crash_point::crash_point};
 use sqlx::SqlitePool;
 
 use super::{
@@ -65,6 +65,16 @@ impl State {
             rules: Arc::new(rules),
             alarm: None,
         }
+    }
+
+    /// The state in a file; none if its peer belongs to no network yet. See [`State::load`].
+    ///
+    /// # Errors
+    /// As [`State::load`].
+    pub async fn stored(readers: &SqlitePool) -> Result<Option<Self>, StoreError> {
+        let Some(genesis) = meta::genesis(readers).await? else { return Ok(None) };
+        let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+        Self::load(genesis, readers, now).await.map(Some)
     }
 
     /// Reads the state back from the file, and checks what can be checked in bounded time: that everything fits together and

@@ -1,5 +1,7 @@
 //! Single values.
 
+use raclette_api::network::GenesisMessage;
+use raclette_chain::genesis::Genesis;
 use sqlx::{SqliteConnection, SqliteExecutor};
 
 use super::StoreError;
@@ -26,6 +28,17 @@ pub async fn get(executor: impl SqliteExecutor<'_>, key: &str) -> Result<Option<
     let value: Option<Vec<u8>> =
         sqlx::query_scalar("select value from meta where key = ?").bind(key).fetch_optional(executor).await?;
     value.map(|bytes| String::from_utf8(bytes).map_err(|error| StoreError::damaged(key, &error))).transpose()
+}
+
+/// Reads the genesis block, if this peer belongs to a network.
+///
+/// # Errors
+/// When SQLite fails, or it is damaged.
+pub async fn genesis(executor: impl SqliteExecutor<'_>) -> Result<Option<Genesis>, StoreError> {
+    let Some(json) = get(executor, key::GENESIS).await? else { return Ok(None) };
+    let damaged = |error: &dyn std::fmt::Display| StoreError::damaged("the genesis block", &error.to_string());
+    let message: GenesisMessage = serde_json::from_str(&json).map_err(|error| damaged(&error))?;
+    Genesis::try_from(&message).map(Some).map_err(|error| damaged(&error))
 }
 
 /// Writes a value.

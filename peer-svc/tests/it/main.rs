@@ -3,6 +3,7 @@
 
 mod access;
 mod adversaries;
+mod backup;
 mod bad_blocks;
 mod bad_transactions;
 mod blocks;

@@ -8,10 +8,11 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header, request::Builder},
     response::Response,
 };
+use futures_util::FutureExt as _;
 use peer_svc::{
     http::{self, App, Curl, Parts},
     miner::Miner,
-    node::{Identity, Members, Node, Origin, ProbeOrder, Probes, writer},
+    node::{Identity, Members, Node, Origin, ProbeOrder, Probes, inspect_copy, writer},
     status::Status,
     store,
 };
@@ -32,7 +33,9 @@ use raclette_chain::{
 };
 use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits},
+    backup::{Backups, Inspect},
     build::Build,
+    data_dir::{DataDir, Format},
     layers::{self, Shared},
     metrics::Metrics,
     queue::QueueHandle,
@@ -145,11 +148,15 @@ impl Peer {
         let (probes, orders) = Probes::new(owner);
         let metrics = Metrics::new(Build { program: "raclette-peer", version: "0", commit: None });
         let tasks = Tasks::new();
+        let data = DataDir::open(directory.path(), Format { service: "peer", version: 1 }).unwrap();
+        let inspect: Inspect = Arc::new(|copy| inspect_copy(copy).boxed());
+        let backups = Backups::new(&data, "peer.sqlite", owner.to_string(), 3, inspect);
         let app = App::from(Parts {
             node: Arc::clone(&node),
             miner: Arc::new(Miner::new(Arc::clone(&node), tasks.clone())),
             tasks,
             metrics: metrics.clone(),
+            backups,
             status: Arc::clone(&status),
             queue: QueueHandle::new(),
             probes,

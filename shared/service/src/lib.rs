@@ -4,7 +4,7 @@
 //! ([`access`]), answers of a kind ([`answer`]), what every answer gets ([`layers`], [`request_id`]), the loop that serves
 //! connections ([`server`]), how a service calls another one ([`client`]), what a service shows about itself ([`docs`],
 //! [`health`], [`metrics`], [`page`], [`build`]), and what it needs to run ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
-//! [`dice`], [`mod@crash_point`]). [`membership`], [`queue`] and [`events`] are what both do beyond that.
+//! [`dice`], [`mod@crash_point`]). [`membership`], [`queue`], [`events`] and [`backup`] are what both do beyond that.
 //!
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
 
@@ -38,6 +38,7 @@ pub mod dice;
 mod panic;
 pub mod planted;
 
+pub mod backup;
 pub mod events;
 pub mod membership;
 pub mod queue;

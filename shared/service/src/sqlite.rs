@@ -104,6 +104,15 @@ pub async fn open(path: &Path, formats: Formats) -> Result<(SqliteConnection, Sq
     Ok((writer, readers(options).await?))
 }
 
+/// Opens a file that nobody writes to, such as a copy; nothing is written beside it either.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_copy(path: &Path) -> Result<SqlitePool, StoreError> {
+    let reading = SqliteConnectOptions::new().filename(path).read_only(true).immutable(true);
+    Ok(lasting_pool().max_connections(READERS).connect_with(reading.disable_statement_logging()).await?)
+}
+
 /// As [`open`], for a service whose writers take turns: the connection that writes comes as a pool of one.
 ///
 /// # Errors

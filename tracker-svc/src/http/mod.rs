@@ -13,6 +13,7 @@ use std::sync::Arc;
 use axum::{Router, extract::FromRef};
 use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits, Token, owner_only},
+    backup::{self, Backups},
     build::Build,
     docs,
     health::{self, Check},
@@ -68,12 +69,20 @@ pub(crate) struct App {
     pub(crate) url: Arc<str>,
     /// What opens the operator's routes.
     pub(crate) gate: OwnerGate,
+    /// The copies of the file.
+    pub(crate) backups: Backups,
     /// What is counted.
     pub(crate) metrics: Metrics,
     /// What runs in the background.
     pub(crate) tasks: Tasks,
     /// Ends all waiting in handlers when the tracker stops.
     pub(crate) stopping: CancellationToken,
+}
+
+impl FromRef<App> for Backups {
+    fn from_ref(app: &App) -> Self {
+        app.backups.clone()
+    }
 }
 
 impl FromRef<App> for Arc<Node> {
@@ -127,7 +136,11 @@ where
         .routes(routes!(operator::list))
         .routes(routes!(operator::retry))
         .routes(routes!(operator::discard));
-    public.merge(owner_only(operator, gate)).merge(problem::routes()).merge(health::routes(checks)).merge(measured)
+    public
+        .merge(owner_only(operator.merge(backup::routes()), gate))
+        .merge(problem::routes())
+        .merge(health::routes(checks))
+        .merge(measured)
 }
 
 async fn checks(node: Arc<Node>) -> Vec<Check> {

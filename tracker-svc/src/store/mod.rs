@@ -4,6 +4,7 @@
 //! One connection writes, in transactions that begin with `BEGIN IMMEDIATE`; everybody else reads through a read-only pool.
 //! Commits are synced (`synchronous=FULL`), so that what was acknowledged survives power loss.
 
+mod backup;
 mod members;
 mod meta;
 mod queue;

@@ -7,8 +7,9 @@ use std::{
 };
 
 /// Which modules of this crate each module may name.
-const MAY_NAME: [(&str, &[&str]); 7] = [
+const MAY_NAME: [(&str, &[&str]); 8] = [
     ("main", &[]),
+    ("restore", &["run", "store"]),
     ("run", &["config", "http", "net", "node", "store", "tasks"]),
     ("config", &[]),
     ("http", &["node"]),

@@ -7,6 +7,7 @@ use humantime::{Duration as HumanDuration, parse_duration};
 
 use crate::{
     access::{MemberLookup, Rate, RateLimits},
+    backup::MOST_KEPT,
     client::Settings,
     server::Limits,
 };
@@ -44,6 +45,11 @@ pub struct LimitArgs {
     /// may come at once
     #[arg(long, env = "RACLETTE_MEMBER_RATE_LIMIT", value_name = "N", default_value_t = 1000)]
     pub member_rate_limit: u32,
+
+    /// How many copies of the database (POST /backup) are kept; the oldest make room
+    #[arg(long, env = "RACLETTE_KEEP_BACKUPS", value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MOST_KEPT)))]
+    pub keep_backups: u32,
 
     /// How long this service waits for another one to answer, in all
     #[arg(long, env = "RACLETTE_CALL_TIMEOUT", value_name = "TIME", default_value = "15s", value_parser = duration)]

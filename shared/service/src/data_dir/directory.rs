@@ -103,6 +103,12 @@ impl DataDir {
         &self.path
     }
 
+    /// The service that it belongs to.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.format.service
+    }
+
     /// A file in it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
