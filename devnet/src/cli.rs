@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::RangedU64ValueParser};
 
-use crate::{bench, plan::Service, service, soak};
+use crate::{activity::Wanted, bench, plan::Service, restore, service, soak};
 
 /// A whole local Raclette network in one command: a tracker, and peers that send each other messages and money.
 ///
@@ -26,10 +26,23 @@ const EXAMPLES: &str = "\
 Examples:
   cargo run --release                            the network as described above
   cargo run --release -- --peers 5 --fresh       five peers; chain, keys and messages start over
-  cargo run --release -- --base-port 7800        when the usual ports are in use
+  cargo run --release -- --mine-on-send          whatever is sent is confirmed at once
+  cargo run --release -- --auto-mine 10s --tx-rate 2
+                                                 a block every 10 s, two messages a second
   cargo run --release -- --liveness-interval 2s  a stopped peer is noticed after seconds
+  cargo run --release -- --base-port 7800        when the usual ports are in use
 
-While it runs, type:  status   stop bob   kill bob   start bob   tour   help   quit";
+While it runs, type:  status  watch  stop bob  kill bob  start bob  tour  help  quit
+
+What to try:
+  See a message wait      Type \"stop bob\", send bob a message (the first curl line of \"tour\"), type
+                          \"status\": it waits in alice's queue. Type \"start bob\": it arrives.
+  See a peer be missed    Start with --liveness-interval 2s, type \"kill carol\" and \"watch\": after
+                          three rounds the others no longer count her as online.
+  See a block confirm     Send something, find it under PENDING, have a peer mine (POST /mine): HEIGHT
+                          grows, and PENDING shrinks everywhere.
+  See every call          Open http://127.0.0.1:7701/docs, or the page at http://127.0.0.1:7701.
+  Keep a copy             POST /backup makes one of a running service; \"restore\" puts it back.";
 
 /// The network to run.
 #[derive(Debug, Clone, Args)]
@@ -64,6 +77,10 @@ pub(crate) struct Options {
     /// the service's directory
     #[arg(long, short)]
     pub(crate) verbose: bool,
+
+    /// What happens by itself.
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
 }
 
 /// One service alone, or a check.
@@ -77,6 +94,8 @@ pub(crate) enum Command {
     Bench(bench::Options),
     /// Let a network work while it is attacked, and check that it keeps all its promises
     Soak(soak::Options),
+    /// Put a copy of a service's database back in its place, while the service does not run
+    Restore(restore::Options),
     /// Ask a service whether it is well, and succeed if it is; for containers
     Healthcheck {
         /// The URL to ask [default: /healthz of the service on this machine]
@@ -109,7 +128,21 @@ mod tests {
     #[test]
     fn help_names_the_commands_to_type_and_the_settings() {
         let help = Cli::command().render_long_help().to_string();
-        for word in ["--base-port", "--fresh", "--peers", "--data", "stop bob", "quit", "raclette-data", "7700"] {
+        for word in [
+            "--base-port",
+            "--fresh",
+            "--peers",
+            "--data",
+            "stop bob",
+            "quit",
+            "raclette-data",
+            "7700",
+            "--auto-mine",
+            "--mine-on-send",
+            "--tx-rate",
+            "watch",
+            "restore",
+        ] {
             assert!(help.contains(word), "{word} is missing in:\n{help}");
         }
     }

@@ -12,6 +12,8 @@ use tokio::sync::mpsc;
 pub(crate) enum Command {
     /// Show how every service is.
     Status,
+    /// Show it again and again, until something is typed.
+    Watch,
     /// Start a service, or all that are down.
     Start(String),
     /// Stop a service with SIGTERM.
@@ -33,6 +35,7 @@ pub(crate) enum Command {
 /// What `help` prints.
 pub(crate) const HELP: &str = "\
   status       how every service is: its chain, its owner's money, whom it knows, what waits in its queue
+  watch        the same, kept up to date until you press Enter
   stop NAME    stop a service with SIGTERM: what it is sent waits in the queues of the others
   start NAME   start it again: what waited arrives
   kill NAME    end a service with SIGKILL: it loses nothing that it had acknowledged
@@ -55,6 +58,7 @@ impl Command {
             ("start" | "stop" | "kill", None) => Self::Unknown(format!("{command} whom? Type: {command} bob")),
             ("", None) => Self::Nothing,
             ("status", None) => Self::Status,
+            ("watch", None) => Self::Watch,
             ("tour", None) => Self::Tour,
             ("help" | "?", None) => Self::Help,
             ("quit" | "exit" | "q", None) => Self::Quit,
@@ -92,6 +96,7 @@ mod tests {
     fn commands_are_read_as_people_type_them() {
         for (line, command) in [
             ("status", Command::Status),
+            ("watch", Command::Watch),
             ("  stop  bob ", Command::Stop(String::from("bob"))),
             ("START Bob", Command::Start(String::from("bob"))),
             ("kill carol", Command::Kill(String::from("carol"))),

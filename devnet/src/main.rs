@@ -5,10 +5,12 @@
 //!   before anything starts.
 //! - [`network`]: start, attend, stop. [`supervisor`] and [`process`]: the services as child processes of this very
 //!   program. [`ready`]: waiting for them.
-//! - [`console`]: what a person types. [`probe`], [`status`], [`tour`], [`follow`], [`terminal`]: what a person sees.
-//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`mod@bench`]: how fast it all is.
-//!   [`soak`]: whether it keeps its promises whatever happens.
+//! - [`console`]: what a person types. [`activity`]: what happens without it. [`probe`], [`status`], [`watch`], [`tour`],
+//!   [`follow`], [`terminal`]: what a person sees.
+//! - [`service`]: what a child process runs. [`healthcheck`]: one question, for containers. [`restore`]: a copy of a database
+//!   in its place. [`mod@bench`]: how fast it all is. [`soak`]: whether it keeps its promises whatever happens.
 
+mod activity;
 mod bench;
 mod cli;
 mod console;
@@ -21,12 +23,14 @@ mod ports;
 mod probe;
 mod process;
 mod ready;
+mod restore;
 mod service;
 mod soak;
 mod status;
 mod supervisor;
 mod terminal;
 mod tour;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -44,6 +48,7 @@ async fn main() -> ExitCode {
         Some(Command::Peer(peer)) => service::peer(*peer).await,
         Some(Command::Bench(options)) => bench::run(options).await,
         Some(Command::Soak(options)) => soak::run(options).await,
+        Some(Command::Restore(options)) => restore::run(options).await,
         Some(Command::Healthcheck { url }) => healthcheck::check(&url.unwrap_or_else(healthcheck::usual_url)).await,
     };
     match outcome {

@@ -9,6 +9,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    activity::{Activity, Wanted},
     cli::{self, Options},
     console::{self, Command},
     data::DataDirectory,
@@ -18,6 +19,7 @@ use crate::{
     supervisor::{Stopped, Supervisor},
     terminal::{Colour, complain, paint, say},
     tour,
+    watch::Watch,
 };
 
 /// Why the network cannot be started at all.
@@ -52,10 +54,17 @@ async fn start_and_attend(options: Options) -> Result<ExitCode, Refusal> {
     if options.verbose {
         follow::logs(services.iter());
     }
-    let mut network = Network { supervisor: Supervisor::new(services), probe: Probe::new()?, end };
+    let mut network = Network {
+        supervisor: Supervisor::new(services.clone()),
+        probe: Probe::new()?,
+        end,
+        activity: None,
+        watch: Watch::new(options.verbose),
+    };
     let well = network.start().await;
     if well {
-        network.introduce();
+        network.introduce(&options.wanted);
+        network.activity = Activity::start(&options.wanted, &services, &network.end)?;
         network.attend(console::commands()).await;
     }
     network.stop().await;
@@ -80,6 +89,9 @@ struct Network {
     supervisor: Supervisor,
     probe: Probe,
     end: CancellationToken,
+    /// What happens by itself, if anything does.
+    activity: Option<Activity>,
+    watch: Watch,
 }
 
 impl Network {
@@ -110,14 +122,18 @@ impl Network {
     }
 
     /// Says what there is, and what one can do with it.
-    fn introduce(&self) {
+    fn introduce(&self, wanted: &Wanted) {
         let heading = |text: &str| paint(text, Colour::Bold);
         let services: Vec<_> = self.supervisor.services().cloned().collect();
         say(format!("\n{}\n", heading("The network is running.")));
         say(status::directory(&self.supervisor));
         say(format!("\n{}\n", heading("Try it from another terminal in this directory, in this order:")));
         say(tour::text(&services));
-        say(format!("\n{} status, stop bob, start bob, kill bob, tour, help, quit", heading("Type here:")));
+        let by_itself = wanted.in_words();
+        if !by_itself.is_empty() {
+            say(format!("\n{} {by_itself}.", heading("By itself:")));
+        }
+        say(format!("\n{} status, watch, stop bob, start bob, kill bob, tour, help, quit", heading("Type here:")));
     }
 
     /// Does what it is told, and tells what happens by itself, until the end.
@@ -127,14 +143,19 @@ impl Network {
         while !end.is_cancelled() {
             tokio::select! {
                 () = end.cancelled() => {}
-                command = commands.recv(), if open => match command {
-                    Some(Command::Quit) => end.cancel(),
-                    Some(command) => self.obey(command).await,
-                    None => open = false,
-                },
+                command = commands.recv(), if open => {
+                    self.watch.stop();
+                    match command {
+                        Some(Command::Quit) => end.cancel(),
+                        Some(command) => self.obey(command).await,
+                        None => open = false,
+                    }
+                }
+                () = self.watch.due() => self.show_status().await,
                 (index, ending) = self.supervisor.ended_by_itself() => {
                     let service = self.supervisor.service(index);
                     let (name, log) = (&service.name, service.log_file());
+                    self.watch.interrupted();
                     say(format!("{name} is down: {}. Its log: {}. Type: start {name}", ending.0, log.display()));
                 }
             }
@@ -143,12 +164,10 @@ impl Network {
 
     async fn obey(&mut self, command: Command) {
         match command {
-            Command::Status => {
-                let end = self.end.clone();
-                tokio::select! {
-                    report = status::report(&self.supervisor, &self.probe) => say(report),
-                    () = end.cancelled() => {}
-                }
+            Command::Status => self.show_status().await,
+            Command::Watch => {
+                self.watch.start();
+                self.show_status().await;
             }
             Command::Start(name) => self.start_one(&name).await,
             Command::Stop(name) => self.stop_one(&name).await,
@@ -159,6 +178,19 @@ impl Network {
             Command::Nothing => {}
             Command::Unknown(hint) => say(hint),
         }
+    }
+
+    /// Shows how every service is, in the place of what was shown before while it is watched.
+    async fn show_status(&mut self) {
+        let end = self.end.clone();
+        let mut report = tokio::select! {
+            report = status::report(&self.supervisor, &self.probe) => report,
+            () = end.cancelled() => return,
+        };
+        if let Some(activity) = &self.activity {
+            report = format!("{report}\n{}", activity.told());
+        }
+        self.watch.show(&report);
     }
 
     async fn start_one(&mut self, name: &str) {

@@ -1,9 +1,11 @@
 //! Waiting until services are ready, with progress shown.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{Read, Seek, SeekFrom},
     path::Path,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -21,6 +23,8 @@ use crate::{
 
 /// How often a service is asked.
 const PERIOD: Duration = Duration::from_millis(40);
+/// What takes longer than this gets a progress bar.
+const LONG: Duration = Duration::from_secs(1);
 /// After this time, and again each time it has passed, the user is told what is still missing.
 const REMINDER: Duration = Duration::from_secs(5);
 
@@ -56,9 +60,12 @@ pub(crate) async fn wait_and_tell(
     tell: impl Fn(&Service, Duration),
 ) -> Result<(), NotReady> {
     let begun = Instant::now();
+    let names = which.iter().map(|index| supervisor.service(*index).name.clone()).collect();
+    let board = Arc::new(Board { total: which.len(), waiting: Mutex::new(names), begun });
+    let _bar = Bar;
     let mut waiting = JoinSet::new();
     for index in which.iter().copied() {
-        let (service, probe) = (supervisor.service(index).clone(), probe.clone());
+        let (service, probe, board) = (supervisor.service(index).clone(), probe.clone(), Arc::clone(&board));
         let ended = supervisor.process(index).map(crate::process::Process::ended);
         waiting.spawn(async move {
             let ended = async {
@@ -68,7 +75,7 @@ pub(crate) async fn wait_and_tell(
                 }
             };
             tokio::select! {
-                () = until_ready(&service, &probe, begun) => Ok(service),
+                () = until_ready(&service, &probe, &board) => Ok(service),
                 ending = ended => Err(NotReady { service, ending }),
             }
         });
@@ -81,18 +88,18 @@ pub(crate) async fn wait_and_tell(
     Ok(())
 }
 
-async fn until_ready(service: &Service, probe: &Probe, begun: Instant) {
-    let mut reminder = begun + REMINDER;
-    let _bar = Bar;
+async fn until_ready(service: &Service, probe: &Probe, board: &Board) {
+    let mut reminder = board.begun + REMINDER;
     while let Err(error) = probe.ready(service).await {
         if Instant::now() >= reminder {
             reminder += REMINDER;
             let log = service.log_file();
             say(format!("  {:<10} not ready yet: {error} (its log: {})", service.name, log.display()));
         }
-        show_history(service, probe).await;
+        board.show(service, probe).await;
         sleep(PERIOD).await;
     }
+    board.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&service.name);
 }
 
 /// The bar is gone when nobody waits any more.
@@ -104,15 +111,42 @@ impl Drop for Bar {
     }
 }
 
-/// Shows how far a peer is with fetching the history, if there is a terminal to show it on.
-async fn show_history(service: &Service, probe: &Probe) {
-    if progress::is_possible()
-        && let Some(history) = probe.history(service).await
-        && history.state == SyncState::Syncing
-    {
-        let rate = history.transactions_per_second.map(|rate| format!(", {rate} transactions a second"));
-        let note = format!("block {} of {}{}", history.height, history.target_height, rate.unwrap_or_default());
-        progress::show(&service.name, history.height.into(), history.target_height.into(), &note);
+/// Who is still waited for.
+#[derive(Debug)]
+struct Board {
+    total: usize,
+    waiting: Mutex<BTreeSet<String>>,
+    begun: Instant,
+}
+
+impl Board {
+    /// Shows how far everything is, if there is a terminal to show it on and it takes long: how far a peer is with fetching
+    /// the history, or else who is still to come.
+    async fn show(&self, service: &Service, probe: &Probe) {
+        if !progress::is_possible() || self.begun.elapsed() < LONG {
+            return;
+        }
+        let history = probe.history(service).await.filter(|history| history.state == SyncState::Syncing);
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(history) = history {
+            let rate = history.transactions_per_second.map(|rate| format!(", {rate} transactions a second"));
+            let note = format!("block {} of {}{}", history.height, history.target_height, rate.unwrap_or_default());
+            progress::show(&service.name, history.height.into(), history.target_height.into(), &note);
+        } else if waiting.first() == Some(&service.name) {
+            // One of them draws it; all would draw the same.
+            let (bar, note) = (self.total - waiting.len(), still_to_come(&waiting));
+            progress::show("starting", bar as u64, self.total as u64, &note);
+        }
+    }
+}
+
+/// The names of those that are waited for, cut to what fits into a line.
+fn still_to_come(waiting: &BTreeSet<String>) -> String {
+    const SHOWN: usize = 4;
+    let names: Vec<_> = waiting.iter().take(SHOWN).map(String::as_str).collect();
+    match waiting.len().saturating_sub(SHOWN) {
+        0 => format!("waiting for {}", names.join(", ")),
+        more => format!("waiting for {} and {more} more", names.join(", ")),
     }
 }
 
@@ -141,7 +175,14 @@ pub(crate) fn end_of_log(path: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::end_of_log;
+    use super::{end_of_log, still_to_come};
+
+    #[test]
+    fn those_who_are_waited_for_fit_into_a_line() {
+        let names = |count: usize| (1..=count).map(|number| format!("p{number}")).collect();
+        assert_eq!(still_to_come(&names(2)), "waiting for p1, p2");
+        assert_eq!(still_to_come(&names(6)), "waiting for p1, p2, p3, p4 and 2 more");
+    }
 
     #[test]
     fn only_the_last_lines_of_a_long_log_are_shown() {

@@ -45,12 +45,17 @@ pub(crate) async fn report(supervisor: &Supervisor, probe: &Probe) -> String {
     let mut rows = asked.join_all().await;
     rows.sort_by_key(|(index, _)| *index);
     let rows: Vec<_> = rows.into_iter().map(|(_, row)| row).collect();
-    table(["NAME", "STATE", "PROCESS", "HEIGHT", "TIP", "BALANCE", "PENDING", "PEERS", "QUEUE"], &rows)
+    table(["NAME", "STATE", "PROCESS", "HEIGHT", "TIP", "BALANCE", "PENDING", "ONLINE", "QUEUE"], &rows)
+}
+
+/// How many of the members that a service knows are online.
+fn online(online: u32, offline: u32) -> String {
+    format!("{online} of {}", online + offline)
 }
 
 /// One line of it; what could not be had is a dash.
 fn row(service: &Service, number: Option<u32>, report: Option<(Option<Report>, bool)>) -> [String; 9] {
-    const SHOWN_OF_A_HASH: usize = 12;
+    const SHOWN_OF_A_HASH: usize = 8;
     let dash = || String::from("-");
     let or_dash = |value: Option<String>| value.unwrap_or_else(dash);
     let state = match &report {
@@ -66,7 +71,7 @@ fn row(service: &Service, number: Option<u32>, report: Option<(Option<Report>, b
             dash(),
             dash(),
             dash(),
-            format!("{} online, {} offline", network.peers.online + network.peers.suspect, network.peers.offline),
+            online(network.peers.online + network.peers.suspect, network.peers.offline),
             or_dash(queue.map(|queue| queue.counts.waiting.to_string())),
         ],
         Some(Report::Peer { status, wallet, queue }) => [
@@ -74,7 +79,7 @@ fn row(service: &Service, number: Option<u32>, report: Option<(Option<Report>, b
             or_dash(status.tip.as_ref().map(|tip| tip.hash.chars().take(SHOWN_OF_A_HASH).collect())),
             or_dash(wallet.map(|wallet| wallet.balance.to_string())),
             status.ledger.count.to_string(),
-            format!("{} online, {} offline", status.peers.online, status.peers.offline),
+            online(status.peers.online, status.peers.offline),
             or_dash(queue.map(|queue| queue.counts.waiting.to_string())),
         ],
         None => std::array::from_fn(|_| dash()),

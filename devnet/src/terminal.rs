@@ -70,18 +70,32 @@ pub(crate) fn paint(text: &str, colour: Colour) -> String {
     if COLOURS.load(Ordering::Relaxed) { format!("\u{1b}[{}m{text}\u{1b}[0m", colour.code()) } else { text.to_owned() }
 }
 
-/// A table with a heading, its columns as wide as their widest cell.
+/// A table with a heading, its columns as wide as their widest cell. States are coloured, so that whoever is down is seen
+/// at once.
 pub(crate) fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([heading[column].chars().count()]).max().unwrap_or_default()
     };
     let line = |cells: &[&str]| {
-        let padded = cells.iter().enumerate().map(|(column, cell)| format!("{cell:<width$}", width = width(column)));
+        let padded = cells.iter().enumerate().map(|(column, cell)| {
+            let padded = format!("{cell:<width$}", width = width(column));
+            of_state(cell).map_or_else(|| padded.clone(), |colour| paint(&padded, colour))
+        });
         format!("  {}", padded.collect::<Vec<_>>().join("  ")).trim_end().to_owned()
     };
     let body = rows.iter().map(|row| line(&row.each_ref().map(String::as_str)));
     std::iter::once(paint(&line(&heading), Colour::Bold)).chain(body).collect::<Vec<_>>().join("\n")
+}
+
+/// The colour of a cell that is a state.
+fn of_state(cell: &str) -> Option<Colour> {
+    match cell {
+        "up" => Some(Colour::Green),
+        "starting" => Some(Colour::Yellow),
+        "down" | "no answer" => Some(Colour::Red),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod step_5_queue;
 mod step_6_liveness;
 mod step_7_history;
 
+mod activity;
 mod api;
 mod fault_delivery;
 mod fault_figures;

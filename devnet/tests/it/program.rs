@@ -21,17 +21,17 @@ use tokio::{
 use crate::kit::{self, SOON, eventually, free_ports, until};
 
 /// The program as a person runs it, in a directory of its own.
-struct Program {
+pub(crate) struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     output: Arc<Mutex<String>>,
     directory: TempDir,
-    base_port: u16,
+    pub(crate) base_port: u16,
 }
 
 impl Program {
     /// Starts it with these flags and free ports; its keys are there already.
-    fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         for name in ["tracker", "alice", "bob", "carol"] {
             kit::provide_key(name, &directory.path().join("raclette-data").join(name));
@@ -39,7 +39,7 @@ impl Program {
         Self::start_in(directory, free_ports::row_of(4), arguments)
     }
 
-    fn start_in(directory: TempDir, base_port: u16, arguments: &[&str]) -> Self {
+    pub(crate) fn start_in(directory: TempDir, base_port: u16, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_devnet"))
             .current_dir(directory.path())
             .args(["--base-port", &base_port.to_string()])
@@ -58,12 +58,12 @@ impl Program {
         Self { stdin: child.stdin.take(), child, output, directory, base_port }
     }
 
-    fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         self.output.lock().unwrap().clone()
     }
 
     /// Waits until it has written this.
-    async fn says(&self, text: &str) {
+    pub(crate) async fn says(&self, text: &str) {
         self.says_again(text, 1).await;
     }
 
@@ -77,7 +77,7 @@ impl Program {
         assert!(found.await.is_ok(), "it never said {text:?} {times} times:\n{}", self.output());
     }
 
-    async fn types(&mut self, line: &str) {
+    pub(crate) async fn types(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("its input is open");
         stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
     }
@@ -87,7 +87,7 @@ impl Program {
         kill_process(id, signal).unwrap();
     }
 
-    async fn ended(&mut self) -> ExitStatus {
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(SOON, self.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("it goes on and on:\n{}", self.output.lock().unwrap())).unwrap()
     }
@@ -100,14 +100,14 @@ impl Program {
     }
 
     /// Runs a command of a shell in its directory; what that printed.
-    async fn shell(&self, command: &str) -> String {
+    pub(crate) async fn shell(&self, command: &str) -> String {
         let run = Command::new("sh").args(["-c", command]).current_dir(self.directory.path()).output().await.unwrap();
         let (out, error) = (String::from_utf8(run.stdout).unwrap(), String::from_utf8_lossy(&run.stderr).into_owned());
         assert!(run.status.success(), "{command}\n{out}{error}");
         out
     }
 
-    fn data(&self) -> std::path::PathBuf {
+    pub(crate) fn data(&self) -> std::path::PathBuf {
         self.directory.path().join("raclette-data")
     }
 }
@@ -125,7 +125,7 @@ fn collect(from: impl AsyncRead + Unpin + Send + 'static, into: &Arc<Mutex<Strin
     });
 }
 
-const RUNNING: &str = "Type here:";
+pub(crate) const RUNNING: &str = "Type here:";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_command_starts_a_network_and_the_printed_curl_lines_work() {
@@ -248,8 +248,17 @@ async fn starting_over_forgets_the_chain_and_the_keys() {
     assert_ne!(other_key, key);
 }
 
+impl Program {
+    /// Ends it as a person does, and gives back its directory.
+    pub(crate) async fn quits(mut self) -> TempDir {
+        self.types("quit").await;
+        assert!(self.ended().await.success());
+        self.directory
+    }
+}
+
 /// Runs it until it is up; its directory, the network's id and alice's key file.
-async fn run_and_quit(mut program: Program) -> (TempDir, String, String) {
+async fn run_and_quit(program: Program) -> (TempDir, String, String) {
     program.says(RUNNING).await;
     let alice = program.base_port + 1;
     let status = eventually("alice knows the network", SOON, async || {
@@ -258,9 +267,7 @@ async fn run_and_quit(mut program: Program) -> (TempDir, String, String) {
     })
     .await;
     let key = key_file(&program.data());
-    program.types("quit").await;
-    assert!(program.ended().await.success());
-    (program.directory, status, key)
+    (program.quits().await, status, key)
 }
 
 fn key_file(data: &Path) -> String {
