@@ -11,9 +11,11 @@ pub mod ledger;
 pub mod mail;
 pub mod meta;
 pub mod peers;
+pub mod places;
 pub mod reorgs;
 pub mod salvage;
 mod schema;
+pub mod tidying;
 pub mod waiting;
 
 use std::path::Path;

@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use raclette_chain::{
-    block::{Block, Checked},
-    hash::BlockHash,
-    index::Index,
-    rules,
-    time::Timestamp,
-};
+use raclette_chain::{hash::BlockHash, index::Index, rules, time::Timestamp};
 use raclette_service::{crash_point::crash_point, planted::bug};
 use sqlx::SqliteConnection;
 
-use super::{BlockOutcome, Event, NodeError, Origin, State, VerifiedBlock, branch, draft::Draft, told};
-use crate::store::{self, StoreError};
+use super::{
+    BlockOutcome, Event, NodeError, Origin, State, VerifiedBlock,
+    branch::{self, Newcomer},
+    draft::Draft,
+    told,
+};
+use crate::store::{self, StoreError, blocks::Arrival};
 
 /// Accepts a block whose body and signatures have been verified.
 ///
@@ -45,16 +44,21 @@ pub(super) async fn accept_block(
     if let Err(error) = rules::check_header(block.header(), &parent, &state.rules, now) {
         return Ok(Err(error.into()));
     }
-    // 4. It is stored, on whatever branch.
+    // 4. It is stored, on whatever branch; where it extends the active one, in the next step.
+    let extends = block.header().previous == state.tip().hash;
     let block = Arc::new(block.assume_checked());
     let relay = origin == Origin::Local;
-    store::blocks::insert(connection, &block, draft.now, relay).await?;
-    crash_point("block", "stored");
+    let arrival = Arrival { received: draft.now, unrelayed: relay };
+    if !extends {
+        store::blocks::insert(connection, &block, arrival).await?;
+        crash_point("block", "stored");
+    }
     state.index.insert(*block.header());
     draft.blocks([hash]);
     // 5. If its branch wins, it becomes the active one.
     let told_before = draft.told.len();
-    let outcome = activate_best(connection, draft, &block).await?;
+    let newcomer = Newcomer { block: &block, unstored: extends.then_some(arrival) };
+    let outcome = activate_best(connection, draft, newcomer).await?;
     if let Ok(outcome) = &outcome {
         draft.tell_at(told_before, &told::block(&block, *outcome));
         draft.events.push(Event::Block { block, origin, relay });
@@ -66,10 +70,11 @@ pub(super) async fn accept_block(
 async fn activate_best(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
-    newcomer: &Arc<Block<Checked>>,
+    mut newcomer: Newcomer<'_>,
 ) -> Result<Result<BlockOutcome, NodeError>, StoreError> {
     let mut refusal = None;
-    let mut candidate = newcomer.hash();
+    let hash = newcomer.block.hash();
+    let mut candidate = hash;
     loop {
         let Some(state) = draft.state.as_ref() else {
             return Ok(Err(NodeError::NotReady { waiting_for: "the network's genesis block" }));
@@ -78,21 +83,24 @@ async fn activate_best(
             Index::wins(entry, state.tip()) && !(bug("first_seen") && entry.work == state.tip().work)
         });
         if !wins {
-            return Ok(refusal.map_or(Ok(outcome_for(state, &newcomer.hash())), Err));
+            return Ok(refusal.map_or(Ok(outcome_for(state, &hash)), Err));
         }
         let path = state.index.path_to(&candidate).unwrap_or_default();
         match branch::follow(connection, draft, &path, newcomer).await? {
             Ok(()) => {
-                candidate = newcomer.hash();
                 let Some(state) = draft.state.as_ref() else { continue };
-                return Ok(refusal.map_or(Ok(outcome_for(state, &candidate)), Err));
+                return Ok(refusal.map_or(Ok(outcome_for(state, &hash)), Err));
             }
-            Err((hash, error)) => {
+            Err((invalid, error)) => {
+                // An invalid block is kept, too: it is refused unread when it comes again.
+                if let Some(arrival) = newcomer.unstored.take() {
+                    store::blocks::insert(connection, newcomer.block, arrival).await?;
+                }
                 let Some(state) = draft.state.as_mut() else { continue };
-                let marked = state.index.mark_invalid(&hash);
+                let marked = state.index.mark_invalid(&invalid);
                 store::blocks::mark_invalid(connection, &marked).await?;
-                tracing::warn!(block = %hash, %error, "a stored block turned out invalid");
-                if marked.contains(&newcomer.hash()) {
+                tracing::warn!(block = %invalid, %error, "a stored block turned out invalid");
+                if marked.contains(&hash) {
                     refusal.get_or_insert(NodeError::Block(error));
                 }
                 candidate = state.index.best().hash;

@@ -16,14 +16,17 @@ use raclette_chain::{
     hash::{BlockHash, StateHash},
     index::Path,
     ledger::{Added, LedgerError},
-    rules::{self, BlockError},
+    rules::{self, BlockError, Connected},
     time::Timestamp,
 };
 use raclette_service::{crash_point::crash_point, planted::bug};
 use sqlx::SqliteConnection;
 
 use super::{Event, State, draft::Draft, lives::overtaken, recheck, reorg::Reorganisation, told};
-use crate::store::{self, StoreError};
+use crate::store::{
+    self, StoreError,
+    blocks::{Arrival, Connection},
+};
 
 /// What a branch that has passed every rule does.
 struct Switched {
@@ -33,8 +36,16 @@ struct Switched {
     changed: Vec<(Address, Account)>,
 }
 
-/// Makes the branch that a path leads to the active one: rows, accounts, index, ledger. `newcomer` is the block whose coming
-/// is the reason, and need not be read again.
+/// The block whose coming is the reason for a change of branch. It is at hand, and need not be read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Newcomer<'a> {
+    /// The block.
+    pub(super) block: &'a Arc<Block<Checked>>,
+    /// How it came, if it has no row yet: one that extends the active branch gets its row as an active block.
+    pub(super) unstored: Option<Arrival>,
+}
+
+/// Makes the branch that a path leads to the active one: rows, accounts, index, ledger.
 ///
 /// The outer error is the store's, and fails the batch; the inner one names the block of the branch that breaks a rule, and
 /// nothing has changed then.
@@ -42,7 +53,7 @@ pub(super) async fn follow(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
     path: &Path,
-    newcomer: &Arc<Block<Checked>>,
+    newcomer: Newcomer<'_>,
 ) -> Result<Result<(), (BlockHash, BlockError)>, StoreError> {
     let Some(state) = draft.state.as_ref() else { return Ok(Ok(())) };
     // A single block is checked before its first row is written.
@@ -94,7 +105,7 @@ async fn switch(
     connection: &mut SqliteConnection,
     state: &State,
     path: &Path,
-    newcomer: &Arc<Block<Checked>>,
+    newcomer: Newcomer<'_>,
     reorg: &mut Reorganisation,
 ) -> Result<Result<Switched, (BlockHash, BlockError)>, StoreError> {
     let mut overlay = Overlay::new(&state.accounts);
@@ -117,8 +128,7 @@ async fn switch(
         match rules::connect_block(&block, &mut overlay, &before, &state.rules) {
             Ok(connected) => {
                 crash_point(place(path), "connected");
-                store::blocks::activate(connection, &block, &connected.undo, &connected.state_hash, reorg.now())
-                    .await?;
+                write(connection, &block, &connected, newcomer, reorg.now()).await?;
                 crash_point(place(path), "activated");
                 state_hashes.push((*hash, connected.state_hash));
             }
@@ -128,13 +138,28 @@ async fn switch(
     Ok(Ok(Switched { state_hashes, changed: overlay.into_changed().into_iter().collect() }))
 }
 
+/// Writes the row of a block that has been connected.
+async fn write(
+    connection: &mut SqliteConnection,
+    block: &Block<Checked>,
+    connected: &Connected,
+    newcomer: Newcomer<'_>,
+    time: u64,
+) -> Result<(), StoreError> {
+    let row = Connection { undo: &connected.undo, state_hash: connected.state_hash, time };
+    match newcomer.unstored.filter(|_| block.hash() == newcomer.block.hash()) {
+        Some(arrival) => store::blocks::insert_active(connection, block, arrival, row).await,
+        None => store::blocks::activate(connection, block, row).await,
+    }
+}
+
 /// Brings the ledger in step with the new branch: what it confirms leaves, what the losing one had confirmed comes back and
 /// is checked again. Returns how many came back.
 async fn update_ledger(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
     path: &Path,
-    newcomer: &Arc<Block<Checked>>,
+    newcomer: Newcomer<'_>,
     changed: &[(Address, Account)],
     reorg: &mut Reorganisation,
 ) -> Result<usize, StoreError> {
@@ -153,7 +178,7 @@ async fn update_ledger(
         for removed in state.ledger.refresh(address, account) {
             if !looked {
                 // A branch that only grows is mostly one block, and what it overtakes is rare.
-                reorg.wins(newcomer);
+                reorg.wins(newcomer.block);
                 looked = true;
             }
             let winner = reorg.winner(&removed.transaction);
@@ -179,10 +204,8 @@ async fn update_ledger(
 fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
     for transaction in block.transactions() {
         draft.confirmed(transaction, block.header().height);
-        if state.ledger.remove(&transaction.id()).is_some() {
-            // What was pending here is in the owner's mail since then.
-            draft.leaves_ledger(transaction.id());
-        } else if draft.concerns_owner(transaction) {
+        // What was pending here is in the owner's mail since then. Its row goes when the index takes it up.
+        if state.ledger.remove(&transaction.id()).is_none() && draft.concerns_owner(transaction) {
             draft.mail(&Arc::new(transaction.clone()));
         }
     }
@@ -199,6 +222,8 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>, reorg
         let account = state.account(&transaction.sender());
         let transaction = Arc::new(transaction.clone());
         if transaction.transaction().sequence < account.next_sequence {
+            // Its row in the ledger, if it had one, has only waited for the index.
+            draft.leaves_ledger(transaction.id());
             reorg.stays_out(block, &transaction, &overtaken(&transaction, &account, Amount::ZERO));
             continue;
         }
@@ -233,10 +258,10 @@ async fn read(
     connection: &mut SqliteConnection,
     state: &State,
     hash: &BlockHash,
-    newcomer: &Arc<Block<Checked>>,
+    newcomer: Newcomer<'_>,
 ) -> Result<Arc<Block<Checked>>, StoreError> {
-    if *hash == newcomer.hash() {
-        return Ok(Arc::clone(newcomer));
+    if *hash == newcomer.block.hash() {
+        return Ok(Arc::clone(newcomer.block));
     }
     let block = store::blocks::get(connection, hash, &state.rules.network).await?;
     Ok(Arc::new(block.ok_or_else(|| damaged(hash, "its body is missing"))?))

@@ -65,7 +65,7 @@ impl Node {
             return Ok((Arc::clone(transaction), TransactionPlace::Pending));
         }
         if let Some((height, position, transaction)) =
-            store::blocks::transaction(&self.readers, id, &state.rules.network).await?
+            store::places::transaction(&self.readers, id, &state.rules.network).await?
         {
             let place = self.confirmed(&state, height, position).unwrap_or(TransactionPlace::Pending);
             return Ok((self.sound(transaction.into(), &state).await?, place));
@@ -98,7 +98,7 @@ impl Node {
         if state.ledger.get(id).is_some() {
             return Ok(TransactionPlace::Pending);
         }
-        let position = store::blocks::position(&self.readers, id).await?;
+        let position = store::places::position(&self.readers, id).await?;
         let place = position.and_then(|(height, position)| self.confirmed(state, height, position));
         Ok(place.unwrap_or(TransactionPlace::Dropped))
     }

@@ -125,7 +125,7 @@ impl Draft {
         self.tell(&told::transaction(transaction, TransactionStep::Confirmed, Some(height)));
     }
 
-    /// Notes that a transaction's row leaves the ledger since a block holds it.
+    /// Notes that a transaction has no place in the ledger: what a losing block held, and another branch has overtaken.
     pub(super) fn leaves_ledger(&mut self, id: TransactionId) {
         self.ledger.insert(id, None);
     }

@@ -88,7 +88,7 @@ impl Node {
         let account = state.account(&sender);
         let registered = self.members().is_registered(&sender) || sender == self.identity().address();
         let used = transaction.transaction().sequence < account.next_sequence;
-        let confirmed = used && store::blocks::position(&self.readers, &id).await?.is_some();
+        let confirmed = used && store::places::position(&self.readers, &id).await?.is_some();
         let pending = state.ledger.get(&id).is_some();
         let work = move || {
             let mut explanation = Explanation::new();

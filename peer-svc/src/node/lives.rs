@@ -147,7 +147,7 @@ impl Node {
         match &place {
             TransactionPlace::Pending => begin(&mut life, self.received(id).await?),
             TransactionPlace::Confirmed { block, height, .. } => {
-                begin(&mut life, store::blocks::received(&self.readers, id).await?);
+                begin(&mut life, store::places::received(&self.readers, id).await?);
                 let time = store::blocks::connected(&self.readers, block).await?;
                 life.push(Moment { time, what: What::Confirmed { block: *block, height: Some(*height) } });
             }

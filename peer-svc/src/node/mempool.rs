@@ -265,5 +265,5 @@ pub(super) fn expire(draft: &mut Draft) -> usize {
 }
 
 async fn is_confirmed(connection: &mut SqliteConnection, id: &TransactionId) -> Result<bool, StoreError> {
-    Ok(store::blocks::position(connection, id).await?.is_some())
+    Ok(store::places::position(connection, id).await?.is_some())
 }

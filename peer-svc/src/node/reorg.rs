@@ -97,7 +97,7 @@ impl Reorganisation {
     ) -> Result<(), StoreError> {
         let connected = store::blocks::connected(&mut *connection, hash).await?;
         self.connected.insert(*hash, connected);
-        self.since.extend(store::blocks::pending_since(connection, height).await?);
+        self.since.extend(store::places::pending_since(connection, height).await?);
         Ok(())
     }
 

@@ -29,10 +29,13 @@ use super::{
     BlockOutcome, Event, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock, WriterEnds, accept,
     draft::Draft, mempool, storage::try_room, told,
 };
-use crate::store::{self, StoreError, meta};
+use crate::store::{self, StoreError, meta, tidying::Tidying};
 
 /// How many commands share a commit at most.
 const BATCH: usize = 256;
+
+/// How long nobody must have asked for anything before the file is tidied.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often a full disk is tried again.
 const TRY_ROOM: Duration = Duration::from_secs(1);
@@ -107,6 +110,7 @@ pub async fn run(
 ) -> Result<(), StoreError> {
     let WriterEnds { mut commands, state, storage, events, feed } = ends;
     let mut log = Log::open(&mut connection, &feed).await?;
+    let mut tidying = Tidying::take_over(&mut connection).await?;
     tokio::pin!(stop);
     let mut stopping = false;
     loop {
@@ -126,6 +130,10 @@ pub async fn run(
                     }
                     Err(error) => tracing::debug!(%error, "there is still no room on the disk"),
                 }
+                continue;
+            }
+            () = tokio::time::sleep(PAUSE), if tidying.is_due() && !stopping => {
+                tell_untidy(tidying.pause(&mut connection).await);
                 continue;
             }
         };
@@ -162,6 +170,7 @@ pub async fn run(
                     reply.deliver();
                 }
                 crash_point("commit", "answered");
+                tell_untidy(tidying.committed(&mut connection).await);
             }
             Err((error, replies)) => {
                 tracing::error!(%error, "nothing of a batch could be stored");
@@ -180,6 +189,13 @@ pub async fn run(
         }
     }
     store::close(connection).await
+}
+
+/// Tidying is not what anybody waits for: it is tried again later.
+fn tell_untidy(outcome: Result<(), StoreError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "the file could not be tidied");
+    }
 }
 
 /// Gives an answer, or the failure of the whole batch in its place.

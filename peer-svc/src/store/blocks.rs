@@ -1,19 +1,16 @@
-//! Blocks on every branch, and where the transactions of the active ones stand.
-
-use std::collections::HashMap;
+//! Blocks on every branch.
 
 use raclette_chain::{
     accounts::Undo,
     audit::StoredBlock,
     block::{Block, Checked},
     codec,
-    hash::{BlockHash, NetworkId, StateHash, TransactionId},
+    hash::{BlockHash, NetworkId, StateHash},
     header::Header,
-    transaction::SignedTransaction,
 };
 use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, parts, to_sql, undecodable};
+use super::{StoreError, bytes32, from_sql, parts, places, to_sql, undecodable};
 
 /// What the index needs to know of a stored block.
 #[derive(Debug)]
@@ -28,6 +25,26 @@ pub struct Stored {
     pub invalid: bool,
 }
 
+/// What is stored of a block besides its content.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// When it came, in milliseconds since 1970.
+    pub received: u64,
+    /// Whether it is still to be sent to others.
+    pub unrelayed: bool,
+}
+
+/// What a block that has passed every rule does to the accounts.
+#[derive(Debug, Clone, Copy)]
+pub struct Connection<'a> {
+    /// What takes it off again.
+    pub undo: &'a Undo,
+    /// The state hash after it.
+    pub state_hash: StateHash,
+    /// When it is put on the active branch, in milliseconds since 1970.
+    pub time: u64,
+}
+
 /// Stores a block that is on no branch yet.
 ///
 /// # Errors
@@ -35,16 +52,46 @@ pub struct Stored {
 pub async fn insert(
     connection: &mut SqliteConnection,
     block: &Block<Checked>,
-    received: u64,
-    unrelayed: bool,
+    arrival: Arrival,
 ) -> Result<(), StoreError> {
-    sqlx::query("insert into blocks (hash, height, header, body, received, unrelayed) values (?, ?, ?, ?, ?, ?)")
+    write(connection, block, arrival, None).await
+}
+
+/// Stores a block on the active branch, which it extends. As [`insert`] and [`activate`] do one after the other, but its
+/// body, which is most of what is written, is written once.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn insert_active(
+    connection: &mut SqliteConnection,
+    block: &Block<Checked>,
+    arrival: Arrival,
+    connected: Connection<'_>,
+) -> Result<(), StoreError> {
+    write(connection, block, arrival, Some(connected)).await?;
+    places::add(connection, block).await
+}
+
+async fn write(
+    connection: &mut SqliteConnection,
+    block: &Block<Checked>,
+    arrival: Arrival,
+    connected: Option<Connection<'_>>,
+) -> Result<(), StoreError> {
+    let sql =
+        "insert into blocks (hash, height, header, body, received, unrelayed, active, undo, state_hash, connected)
+               values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlx::query(sql)
         .bind(block.hash().as_bytes().as_slice())
         .bind(i64::from(block.header().height))
         .bind(block.header().bytes().as_slice())
         .bind(codec::encode_body(block))
-        .bind(to_sql(received))
-        .bind(unrelayed)
+        .bind(to_sql(arrival.received))
+        .bind(arrival.unrelayed)
+        .bind(connected.is_some())
+        .bind(connected.map(|connected| codec::encode_undo(connected.undo)))
+        .bind(connected.map(|connected| connected.state_hash.as_bytes().to_vec()))
+        .bind(connected.map(|connected| to_sql(connected.time)))
         .execute(connection)
         .await?;
     Ok(())
@@ -89,33 +136,6 @@ pub async fn get(
         .fetch_optional(executor)
         .await?;
     row.map(|(header, body)| decode(hash, &header, &body, network)).transpose()
-}
-
-/// Reads a transaction of the active branch, with its height and position, and without the work of reading all others of its
-/// block.
-///
-/// # Errors
-/// When SQLite fails or a row is damaged.
-pub async fn transaction(
-    executor: impl SqliteExecutor<'_>,
-    id: &TransactionId,
-    network: &NetworkId,
-) -> Result<Option<(u32, usize, SignedTransaction)>, StoreError> {
-    // In one statement, so that no reorganisation comes in between.
-    let row: Option<(i64, i64, Option<Vec<u8>>)> = sqlx::query_as(
-        "select place.height, place.position, blocks.body from transactions place
-         left join blocks on blocks.height = place.height and blocks.active = 1 where place.txid = ?",
-    )
-    .bind(id.as_bytes().as_slice())
-    .fetch_optional(executor)
-    .await?;
-    let Some((height, position, body)) = row else { return Ok(None) };
-    let (height, position) = place(height, position)?;
-    let found = body.map(|body| codec::decode_one_of_body(&body, position, network)).transpose();
-    match found.map_err(|error| undecodable(&error))?.flatten() {
-        Some(transaction) if transaction.id() == *id => Ok(Some((height, position, transaction))),
-        _ => Err(StoreError::damaged(format!("transaction {id}"), &"it is not where it should be")),
-    }
 }
 
 fn decode(hash: &BlockHash, header: &[u8], body: &[u8], network: &NetworkId) -> Result<Block<Checked>, StoreError> {
@@ -170,40 +190,23 @@ pub async fn undo(connection: &mut SqliteConnection, hash: &BlockHash) -> Result
     codec::decode_undo(&bytes).map_err(|error| undecodable(&error))
 }
 
-/// Puts a block on the active branch at `now`, in milliseconds since 1970. Since when each of its transactions had been
-/// pending is kept from the ledger, whose rows are still there.
+/// Puts a stored block on the active branch.
 ///
 /// # Errors
 /// When SQLite fails.
 pub async fn activate(
     connection: &mut SqliteConnection,
     block: &Block<Checked>,
-    undo: &Undo,
-    state_hash: &StateHash,
-    now: u64,
+    connected: Connection<'_>,
 ) -> Result<(), StoreError> {
     sqlx::query("update blocks set active = 1, undo = ?, state_hash = ?, connected = ? where hash = ?")
-        .bind(codec::encode_undo(undo))
-        .bind(state_hash.as_bytes().as_slice())
-        .bind(to_sql(now))
+        .bind(codec::encode_undo(connected.undo))
+        .bind(connected.state_hash.as_bytes().as_slice())
+        .bind(to_sql(connected.time))
         .bind(block.hash().as_bytes().as_slice())
         .execute(&mut *connection)
         .await?;
-    let height = i64::from(block.header().height);
-    let mut position = 0_i64;
-    for transactions in parts(block.transactions()) {
-        let mut sql = QueryBuilder::new(
-            "insert into transactions (txid, height, position, received) select v.column1, v.column2, v.column3, ledger.received \
-             from (",
-        );
-        sql.push_values(transactions, |mut row, transaction| {
-            row.push_bind(transaction.id().as_bytes().to_vec()).push_bind(height).push_bind(position);
-            position += 1;
-        });
-        sql.push(") v left join ledger on ledger.txid = v.column1");
-        sql.build().execute(&mut *connection).await?;
-    }
-    Ok(())
+    places::add(connection, block).await
 }
 
 /// Takes a block off the active branch.
@@ -215,8 +218,7 @@ pub async fn deactivate(connection: &mut SqliteConnection, hash: &BlockHash, hei
         .bind(hash.as_bytes().as_slice())
         .execute(&mut *connection)
         .await?;
-    sqlx::query("delete from transactions where height = ?").bind(i64::from(height)).execute(connection).await?;
-    Ok(())
+    places::remove(connection, height).await
 }
 
 /// When a block was put on the active branch the last time, in milliseconds since 1970.
@@ -229,39 +231,6 @@ pub async fn connected(executor: impl SqliteExecutor<'_>, hash: &BlockHash) -> R
         .fetch_optional(executor)
         .await?;
     connected.flatten().map(from_sql).transpose()
-}
-
-/// Since when the transactions of the active block at a height had been pending here before, in milliseconds since 1970;
-/// those that never were are left out.
-///
-/// # Errors
-/// When SQLite fails or a row is damaged.
-pub async fn pending_since(
-    executor: impl SqliteExecutor<'_>,
-    height: u32,
-) -> Result<HashMap<TransactionId, u64>, StoreError> {
-    let rows: Vec<(Vec<u8>, i64)> =
-        sqlx::query_as("select txid, received from transactions where height = ? and received is not null")
-            .bind(i64::from(height))
-            .fetch_all(executor)
-            .await?;
-    rows.into_iter()
-        .map(|(txid, received)| {
-            Ok((TransactionId::from_bytes(bytes32("a transaction id", &txid)?), from_sql(received)?))
-        })
-        .collect()
-}
-
-/// Since when a confirmed transaction had been pending here before, in milliseconds since 1970.
-///
-/// # Errors
-/// When SQLite fails.
-pub async fn received(executor: impl SqliteExecutor<'_>, id: &TransactionId) -> Result<Option<u64>, StoreError> {
-    let received: Option<Option<i64>> = sqlx::query_scalar("select received from transactions where txid = ?")
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(executor)
-        .await?;
-    received.flatten().map(from_sql).transpose()
 }
 
 /// Remembers that blocks broke a rule.
@@ -306,25 +275,4 @@ pub async fn unrelayed(executor: impl SqliteExecutor<'_>) -> Result<Vec<BlockHas
 /// When SQLite fails.
 pub async fn relayed(connection: &mut SqliteConnection, hashes: &[BlockHash]) -> Result<(), StoreError> {
     update(connection, "update blocks set unrelayed = 0 where hash in (", hashes).await
-}
-
-/// Where a transaction stands on the active branch: height and position.
-///
-/// # Errors
-/// When SQLite fails.
-pub async fn position(
-    executor: impl SqliteExecutor<'_>,
-    id: &TransactionId,
-) -> Result<Option<(u32, usize)>, StoreError> {
-    let row: Option<(i64, i64)> = sqlx::query_as("select height, position from transactions where txid = ?")
-        .bind(id.as_bytes().as_slice())
-        .fetch_optional(executor)
-        .await?;
-    row.map(|(height, position)| place(height, position)).transpose()
-}
-
-fn place(height: i64, position: i64) -> Result<(u32, usize), StoreError> {
-    let height = u32::try_from(height).map_err(|error| StoreError::damaged("a height", &error))?;
-    let position = usize::try_from(from_sql(position)?).map_err(|error| StoreError::damaged("a position", &error))?;
-    Ok((height, position))
 }

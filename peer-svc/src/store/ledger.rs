@@ -85,7 +85,11 @@ pub async fn all(
     executor: impl SqliteExecutor<'_>,
     network: &NetworkId,
 ) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
-    let rows = sqlx::query_as("select txid, body from ledger order by id").fetch_all(executor).await?;
+    let rows = sqlx::query_as(
+        "select txid, body from ledger where txid not in (select txid from recent_transactions) order by id",
+    )
+    .fetch_all(executor)
+    .await?;
     decode(&rows, network)
 }
 
@@ -97,8 +101,12 @@ pub async fn unrelayed(
     executor: impl SqliteExecutor<'_>,
     network: &NetworkId,
 ) -> Result<Vec<Arc<SignedTransaction>>, StoreError> {
-    let rows =
-        sqlx::query_as("select txid, body from ledger where unrelayed = 1 order by id").fetch_all(executor).await?;
+    let rows = sqlx::query_as(
+        "select txid, body from ledger
+             where unrelayed = 1 and txid not in (select txid from recent_transactions) order by id",
+    )
+    .fetch_all(executor)
+    .await?;
     decode(&rows, network)
 }
 

@@ -85,6 +85,16 @@ const FORMAT_2: &[&str] = &[
     raclette_service::queue::sql::depth::INDEX,
     LIVES,
     "
+-- Where the transactions of the newest active blocks stand, until they go into the index of `transactions`. Their rows in the
+-- ledger are deleted then.
+create table recent_transactions (
+    height integer not null,
+    position integer not null,
+    txid blob not null,
+    primary key (height, position)
+) strict, without rowid;
+",
+    "
 -- The owner's transactions that left the ledger without a block, and are offered again.
 create table waiting (sequence integer primary key, body blob not null) strict;
 ",

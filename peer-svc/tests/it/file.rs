@@ -69,8 +69,16 @@ impl File {
         Self {
             blocks: blocks(connection, network).await,
             accounts: accounts(connection).await,
-            ledger: texts(connection, "select lower(hex(txid)) from ledger").await,
-            confirmed: texts(connection, "select lower(hex(txid)) from transactions").await,
+            ledger: texts(
+                connection,
+                "select lower(hex(txid)) from ledger where txid not in (select txid from recent_transactions)",
+            )
+            .await,
+            confirmed: texts(
+                connection,
+                "select lower(hex(txid)) from transactions union all select lower(hex(txid)) from recent_transactions",
+            )
+            .await,
             mail: texts(connection, "select lower(hex(txid)) from mail").await,
             to_be_sent: texts(
                 connection,

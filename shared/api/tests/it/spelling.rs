@@ -106,7 +106,8 @@ fn changed(mut value: Value, place: Index, change: &Change) -> Value {
         (Change::TooLarge(number), Value::Number(_)) => *at = json!(number),
         (Change::Remove | Change::Rename | Change::Another, _) => {
             if let Some(Value::Object(members)) = value.pointer_mut(parent) {
-                let member = if matches!(change, Change::Another) { members.get(name).cloned() } else { members.remove(name) };
+                let member =
+                    if matches!(change, Change::Another) { members.get(name).cloned() } else { members.remove(name) };
                 if !matches!(change, Change::Remove) {
                     members.insert(format!("{name}_"), member.expect("the place was found"));
                 }
