@@ -4,7 +4,8 @@
 //!   `compact`), `race`, `explain`, `history`; `events`, which tells the owner more.
 //! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
-//!   requests), `health` (what `/readyz` looks at), `metrics` (what `/metrics` says), `page` (the page at `/`).
+//!   requests), `idempotency` (requests that come again), `health` (what `/readyz` looks at), `metrics` (what `/metrics`
+//!   says), `page` (the page at `/`).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.
@@ -19,6 +20,7 @@ mod events;
 mod explain;
 mod health;
 mod history;
+mod idempotency;
 mod mail;
 mod membership;
 mod metrics;

@@ -70,25 +70,31 @@ impl Miner {
         &self.race
     }
 
+    /// A job that has its id, and does not run before it is [started](Self::start).
+    ///
+    /// # Errors
+    /// When the node is not ready.
+    pub fn new_job(&self) -> Result<Arc<Job>, MineError> {
+        Ok(Arc::new(Job::new(&*self.node.state()?, Arc::clone(&self.totals))))
+    }
+
     /// Starts a job.
     ///
     /// # Errors
-    /// [`MineError::Busy`], or the node is not ready.
-    pub fn start(&self, order: Order) -> Result<Arc<Job>, MineError> {
-        let state = self.node.state()?;
+    /// [`MineError::Busy`], or the node has no room.
+    pub fn start(&self, job: &Arc<Job>, order: Order) -> Result<(), MineError> {
         self.node.has_room()?;
         let mut jobs = self.jobs();
         if let Some(running) = jobs.iter().find(|job| job.is_running()) {
             return Err(MineError::Busy { id: running.id().to_owned() });
         }
-        let job = Arc::new(Job::new(&state, Arc::clone(&self.totals)));
-        jobs.push_front(Arc::clone(&job));
+        jobs.push_front(Arc::clone(job));
         jobs.truncate(REMEMBERED);
         drop(jobs);
         let search =
-            search::run(Arc::clone(&self.node), Arc::clone(&self.race), Arc::clone(&job), order, self.tasks.stopping());
+            search::run(Arc::clone(&self.node), Arc::clone(&self.race), Arc::clone(job), order, self.tasks.stopping());
         self.tasks.spawn("mining job", search);
-        Ok(job)
+        Ok(())
     }
 
     /// A job by its id.

@@ -16,6 +16,7 @@ mod draft;
 mod error;
 mod event;
 mod explain;
+mod idempotency;
 mod later;
 mod lives;
 mod mail;
@@ -48,6 +49,7 @@ pub use directory::{Changed, Members, Neighbour, verified_news};
 pub use error::NodeError;
 pub use event::{Event, Origin};
 pub use explain::{CheckedTransaction, Proof, Prospect, Verification};
+pub use idempotency::{KeyChange, Keyed, Noted, Taken, Turn};
 use later::LaterBlocks;
 pub use later::{MAX_KEPT, MAX_KEPT_AHEAD, MAX_KEPT_PER_SENDER};
 pub use lives::{Moment, What};
@@ -110,6 +112,8 @@ pub struct Node {
     auditing: audit::AuditTurn,
     /// Held while a transaction of the owner gets its sequence number, until it is in the ledger.
     sending: Mutex<()>,
+    /// The keys of the owner's requests that are under way.
+    under_way: Arc<idempotency::UnderWay>,
 }
 
 /// The ends of a node that its writer holds.
@@ -158,6 +162,7 @@ impl Node {
             explaining: Semaphore::new(1),
             auditing: audit::AuditTurn::default(),
             sending: Mutex::new(()),
+            under_way: Arc::default(),
         };
         let ends = WriterEnds { commands: receiver, state: publisher, storage: storage_publisher, events, feed };
         (Arc::new(node), ends)

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use crate::{
     node::{BlockOutcome, Identity, Incoming, Members, Node, NodeError, Origin, writer},
     store::{
-        self, StoreError, ledger, mail, meta, peers,
+        self, StoreError, idempotency, ledger, mail, meta, peers,
         salvage::{self, Blocks, Salvage},
         waiting,
     },
@@ -110,6 +110,12 @@ async fn take_values(connection: &mut SqliteConnection, found: &Salvage, owner: 
         let messages: Vec<_> =
             found.messages.iter().map(|message| (message.digest(&network).0, Arc::new(message.clone()))).collect();
         ledger::insert_messages(connection, &messages).await?;
+    }
+    for noted in &found.keys {
+        // A key that has changed may be another's.
+        if idempotency::get(&mut *connection, &noted.key).await?.is_none() {
+            idempotency::insert(connection, noted, idempotency::KEPT).await?;
+        }
     }
     for transaction in &found.waiting {
         waiting::put(connection, transaction).await?;

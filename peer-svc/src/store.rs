@@ -7,6 +7,7 @@
 pub mod accounts;
 pub mod blocks;
 pub mod events;
+pub mod idempotency;
 pub mod ledger;
 pub mod mail;
 pub mod meta;

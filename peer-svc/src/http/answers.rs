@@ -16,6 +16,26 @@ pub(super) enum SignedProblems {
     Conflict(ProblemDetails),
 }
 
+/// What `POST /send` answers when it does not fit the present state.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]
+pub(super) enum SendProblems {
+    /// `insufficient_funds`, `recipient_key_unknown`, `wrong_sequence` or `transaction_refused`; or the key belongs to another
+    /// request (`idempotency_key_reused`), or its request is under way (`idempotency_key_in_use`, with `Retry-After`)
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+}
+
+/// What `POST /mine` answers when it does not fit the present state.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]
+pub(super) enum MineProblems {
+    /// Another job is running (`conflict`); or the key belongs to another request (`idempotency_key_reused`), or its request is
+    /// under way (`idempotency_key_in_use`, with `Retry-After`)
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+}
+
 /// What a route answers that does something for the owner.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]

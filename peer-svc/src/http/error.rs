@@ -12,6 +12,8 @@ use raclette_service::problem::{Code, Problem};
 
 use crate::{miner::MineError, node::NodeError};
 
+/// In how many seconds it makes sense to repeat a request whose first answer is under way.
+const AT_ONCE: u64 = 1;
 /// In how many seconds it makes sense to ask a peer again that is not ready.
 const SOON: u64 = 2;
 /// In how many seconds a full ledger may have room again.
@@ -51,6 +53,10 @@ impl From<NodeError> for Problem {
                 .mend("send without a message, or wait until the recipient has registered with the tracker"),
             NodeError::Seal(error) => seal(&error),
             NodeError::UnknownTransaction { .. } => Self::new(Code::UnknownTransaction, detail),
+            NodeError::KeyReused { .. } => {
+                Self::new(Code::IdempotencyKeyReused, detail).mend("give another request another key, best a random one")
+            }
+            NodeError::KeyInUse { .. } => Self::new(Code::IdempotencyKeyInUse, detail).retry_after(AT_ONCE),
             NodeError::OtherNetwork { ours, theirs } => {
                 Self::new(Code::WrongNetwork, detail).expected(ours).seen(theirs)
             }

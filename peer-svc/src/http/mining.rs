@@ -5,17 +5,25 @@ use std::{sync::Arc, time::Duration};
 use axum::{
     extract::State,
     http::{StatusCode, header::LOCATION},
-    response::{AppendHeaders, IntoResponse},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use raclette_api::mining::{MineRequest, MiningJob, MiningOutcome, MiningState, MiningWinner};
 use raclette_chain::target::CompactTarget;
 use raclette_service::{
-    extract::{Json, Path, PreferWait},
+    extract::{IdempotencyKey, Json, Path, PreferWait},
     problem::{Code, CommonProblems, Problem},
 };
 
-use super::{App, answers::StateProblems, read::OptionalJson};
-use crate::miner::{Job, JobState, Order, Outcome};
+use super::{
+    App,
+    answers::MineProblems,
+    idempotency::{self, Asked},
+    read::OptionalJson,
+};
+use crate::{
+    miner::{Job, JobState, Order, Outcome},
+    node::{Noted, Turn},
+};
 
 /// How long a cancelled job may take to end before the answer shows it as it is.
 const ENDING: Duration = Duration::from_secs(2);
@@ -24,32 +32,90 @@ const ENDING: Duration = Duration::from_secs(2);
 ///
 /// The search runs by itself: follow it at `Location`. With `Prefer: wait=30` the answer waits for its outcome, and is 200
 /// with the finished job if there is one by then. A peer runs one job at a time.
-#[utoipa::path(post, path = "/mine", operation_id = "start_mining", tag = "owner", params(PreferWait),
+///
+/// With an `Idempotency-Key` it can be repeated by whoever got no answer: it gets the same job, as it is then. Keys of what was
+/// refused are free again; the last 100,000 are remembered.
+#[utoipa::path(post, path = "/mine", operation_id = "start_mining", tag = "owner", params(PreferWait, IdempotencyKey),
     request_body(content = Option<MineRequest>, description = "How to mine; may be absent as a whole"),
     responses(
         (status = 202, description = "The search goes on", body = MiningJob, headers(
             ("Location" = String, description = "Where to follow it"),
             ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
+            ("Idempotency-Replayed" = bool, description = "`true`: the job was started by an earlier request"),
         )),
-        (status = 200, description = "The search has ended while the caller waited", body = MiningJob, headers(
+        (status = 200, description = "The search has ended", body = MiningJob, headers(
             ("Location" = String, description = "Where to see it again"),
             ("Preference-Applied" = String, description = "`wait=N`"),
+            ("Idempotency-Replayed" = bool, description = "`true`: the job was started by an earlier request"),
         )),
         CommonProblems,
-        StateProblems,
+        MineProblems,
     ),
 )]
 pub(super) async fn start_mining(
     State(app): State<App>,
     wait: PreferWait,
+    key: IdempotencyKey,
     OptionalJson(request): OptionalJson<MineRequest>,
-) -> Result<impl IntoResponse, Problem> {
+) -> Result<Response, Problem> {
     request.check()?;
-    let job = app.miner.start(order(request))?;
-    let ended = app.wait(wait, job.done()).await.is_some();
-    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let location = [(LOCATION, format!("/mine/{}", job.id()))];
-    Ok((status, location, AppendHeaders(wait.applied()), Json(job_message(&app, &job))))
+    match idempotency::asked(&app, key, "/mine", &request).await? {
+        Asked::First(turn) => start_first(&app, order(request), turn, wait).await,
+        Asked::Again(noted) => started_again(&app, &noted, wait).await,
+    }
+}
+
+async fn start_first(app: &App, order: Order, turn: Option<Turn>, wait: PreferWait) -> Result<Response, Problem> {
+    let job = app.miner.new_job()?;
+    let keyed = turn.as_ref().map(Turn::keyed);
+    if let Some(keyed) = keyed {
+        // Before it begins: after a crash it is not started a second time.
+        let json = serde_json::to_string(&job_message(app, &job)).map_err(Problem::internal)?;
+        app.node.note_key(keyed, job.id().to_owned(), json).await?;
+    }
+    if let Err(error) = app.miner.start(&job, order) {
+        if let Some(keyed) = keyed {
+            app.node.forget_key(keyed).await;
+        }
+        return Err(error.into());
+    }
+    let key = keyed.map(|keyed| keyed.key().to_owned());
+    // Whoever repeats the request may wait for the same job.
+    drop(turn);
+    Ok(wait_for(app, &job, wait, key.as_deref()).await.into_response())
+}
+
+/// The job that an earlier request started. Of one that is not remembered any more, what was last seen.
+async fn started_again(app: &App, noted: &Noted, wait: PreferWait) -> Result<Response, Problem> {
+    let replayed = AppendHeaders(idempotency::replayed(true));
+    if let Some(job) = app.miner.job(&noted.subject) {
+        return Ok((replayed, wait_for(app, &job, wait, Some(&noted.key)).await).into_response());
+    }
+    let seen = noted.answer.as_deref().and_then(|json| serde_json::from_str(json).ok());
+    let seen: MiningJob = seen.ok_or_else(|| idempotency::unreadable(noted))?;
+    let job = if seen.state == MiningState::Done { seen } else { interrupted(seen) };
+    Ok((replayed, located(StatusCode::OK, job)).into_response())
+}
+
+/// A job of which it is not known how it ended.
+fn interrupted(seen: MiningJob) -> MiningJob {
+    let reason = "the peer has stopped since this job began; GET /chain shows whether it had found a block";
+    MiningJob { state: MiningState::Done, outcome: Some(MiningOutcome::Failed), reason: Some(reason.to_owned()), ..seen }
+}
+
+/// Answers with a job, after waiting as the caller prefers.
+async fn wait_for(app: &App, job: &Job, wait: PreferWait, key: Option<&str>) -> impl IntoResponse + use<> {
+    app.wait(wait, job.done()).await;
+    let status = if job.is_running() { StatusCode::ACCEPTED } else { StatusCode::OK };
+    let message = job_message(app, job);
+    if let (StatusCode::OK, Some(key), Ok(json)) = (status, key, serde_json::to_string(&message)) {
+        app.node.answered(key, json).await;
+    }
+    (AppendHeaders(wait.applied()), located(status, message))
+}
+
+fn located(status: StatusCode, job: MiningJob) -> impl IntoResponse + use<> {
+    (status, [(LOCATION, format!("/mine/{}", job.id))], Json(job))
 }
 
 fn order(request: MineRequest) -> Order {

@@ -3,7 +3,7 @@
 use axum::{
     extract::State,
     http::{StatusCode, header::LOCATION},
-    response::{AppendHeaders, IntoResponse},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use raclette_api::{
     transaction::TransactionMessage,
@@ -11,13 +11,18 @@ use raclette_api::{
 };
 use raclette_chain::transaction::SignedTransaction;
 use raclette_service::{
-    extract::{Json, PreferWait},
+    extract::{IdempotencyKey, Json, PreferWait},
     problem::{Code, CommonProblems, Problem, ProblemDetails},
 };
+use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::{App, Curl, answers::StateProblems};
-use crate::node::{Event, Node};
+use super::{
+    App, Curl,
+    answers::SendProblems,
+    idempotency::{self, Asked},
+};
+use crate::node::{Event, Node, Noted, Turn};
 
 /// Show what the owner has.
 #[utoipa::path(get, path = "/wallet", operation_id = "get_wallet", tag = "owner", responses(
@@ -44,13 +49,17 @@ pub(super) async fn get_wallet(State(app): State<App>) -> Result<Json<Wallet>, P
 /// The message is encrypted to the recipient. It is stored before this answers, and brought to the recipient first; if
 /// that cannot be reached, the delivery waits in the queue until it can. With `Prefer: wait=30` the answer waits until the
 /// recipient has it.
-#[utoipa::path(post, path = "/send", operation_id = "send", tag = "owner", params(PreferWait), responses(
+///
+/// With an `Idempotency-Key` it can be repeated by whoever got no answer: it is sent once, and the first answer comes again, also
+/// after a crash. Keys of what was refused are free again; the last 100,000 are remembered.
+#[utoipa::path(post, path = "/send", operation_id = "send", tag = "owner", params(PreferWait, IdempotencyKey), responses(
     (status = 201, description = "It is stored and on its way", body = SendResponse, headers(
         ("Location" = String, description = "Where to see what becomes of it"),
         ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
+        ("Idempotency-Replayed" = bool, description = "`true`: it was sent before, and this is the first answer again"),
     )),
     CommonProblems,
-    StateProblems,
+    SendProblems,
     // Behind the common ones, whose 404 is only for paths with a parameter.
     (status = 404, description = "Nobody by that name or address is known", body = ProblemDetails,
         content_type = "application/problem+json"),
@@ -58,19 +67,78 @@ pub(super) async fn get_wallet(State(app): State<App>) -> Result<Json<Wallet>, P
 pub(super) async fn send(
     State(app): State<App>,
     wait: PreferWait,
+    key: IdempotencyKey,
     Json(request): Json<SendRequest>,
-) -> Result<impl IntoResponse, Problem> {
-    let order = SendOrder::try_from(request)?;
+) -> Result<Response, Problem> {
+    let order = SendOrder::try_from(request.clone())?;
+    match idempotency::asked(&app, key, "/send", &request).await? {
+        Asked::First(turn) => send_first(&app, order, turn, wait).await,
+        Asked::Again(noted) => sent_again(&app, &noted, wait).await,
+    }
+}
+
+/// What is answered to sending besides the transaction.
+#[derive(Debug, Serialize, Deserialize)]
+struct Outcome {
+    status: SendStatus,
+    recipient_name: Option<String>,
+}
+
+async fn send_first(app: &App, order: SendOrder, turn: Option<Turn>, wait: PreferWait) -> Result<Response, Problem> {
     // Before it is sent, so that the word of its delivery cannot be missed.
     let events = app.node.events();
-    let transaction = app.node.send(order).await.map_err(|error| with_command(error.into(), &app.curl))?;
-    let status = delivery(&app, &transaction, events, wait).await;
-    let message = app.node.message(&transaction).await?;
-    let recipient_name = app.name_of(&transaction.transaction().recipient);
+    let sent = app.node.send(order, turn.as_ref().map(Turn::keyed)).await;
+    let transaction = sent.map_err(|error| with_command(error.into(), &app.curl))?;
+    let outcome = outcome(app, &transaction, events, wait).await;
+    if let Some(turn) = &turn {
+        remember(app, turn.keyed().key(), &outcome).await;
+    }
+    let answer = answer(app, &transaction, outcome).await?;
+    Ok((AppendHeaders(wait.applied()), answer).into_response())
+}
+
+/// The answer to sending what was sent before: the first one, or, if nobody got that, how far it is now.
+async fn sent_again(app: &App, noted: &Noted, wait: PreferWait) -> Result<Response, Problem> {
+    let events = app.node.events();
+    let id = noted.subject.parse().map_err(|_| idempotency::unreadable(noted))?;
+    let (transaction, _) = app.node.transaction(&id).await?;
+    let outcome = match &noted.answer {
+        Some(json) => serde_json::from_str(json).map_err(|_| idempotency::unreadable(noted))?,
+        None => {
+            let mut outcome = outcome(app, &transaction, events, wait).await;
+            if app.node.is_delivered(&id).await? {
+                outcome.status = SendStatus::Delivered;
+            }
+            remember(app, &noted.key, &outcome).await;
+            outcome
+        }
+    };
+    let answer = answer(app, &transaction, outcome).await?;
+    Ok((AppendHeaders(idempotency::replayed(true)), answer).into_response())
+}
+
+async fn outcome(
+    app: &App,
+    transaction: &SignedTransaction,
+    events: broadcast::Receiver<Event>,
+    wait: PreferWait,
+) -> Outcome {
+    let status = delivery(app, transaction, events, wait).await;
+    Outcome { status, recipient_name: app.name_of(&transaction.transaction().recipient) }
+}
+
+async fn remember(app: &App, key: &str, outcome: &Outcome) {
+    if let Ok(json) = serde_json::to_string(outcome) {
+        app.node.answered(key, json).await;
+    }
+}
+
+async fn answer(app: &App, transaction: &SignedTransaction, outcome: Outcome) -> Result<impl IntoResponse, Problem> {
+    let Outcome { status, recipient_name } = outcome;
+    let message = app.node.message(transaction).await?;
     let location = [(LOCATION, format!("/tx/{}", transaction.id()))];
-    let transaction = TransactionMessage::new(&transaction, message.as_ref());
-    let body = Json(SendResponse { transaction, status, recipient_name });
-    Ok((StatusCode::CREATED, location, AppendHeaders(wait.applied()), body))
+    let transaction = TransactionMessage::new(transaction, message.as_ref());
+    Ok((StatusCode::CREATED, location, Json(SendResponse { transaction, status, recipient_name })))
 }
 
 /// How far a new transaction has come, after waiting as the caller prefers.

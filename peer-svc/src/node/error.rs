@@ -85,6 +85,18 @@ pub enum NodeError {
         /// Its id.
         id: TransactionId,
     },
+    /// The key stands for another request.
+    #[error("the key {key:?} came with another request before")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
+    /// The first request with this key is still under way.
+    #[error("a request with the key {key:?} is being answered")]
+    KeyInUse {
+        /// The key.
+        key: String,
+    },
     /// The genesis block is another network's.
     #[error("this peer belongs to network {ours}, the tracker's is {theirs}")]
     OtherNetwork {

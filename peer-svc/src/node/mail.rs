@@ -10,7 +10,7 @@ use raclette_chain::{
     accounts::Account,
     address::Address,
     amount::Amount,
-    hash::MessageDigest,
+    hash::{MessageDigest, TransactionId},
     ledger::LedgerError,
     message::{Reader, SealedMessage},
     time::Timestamp,
@@ -23,7 +23,7 @@ use raclette_service::{
     queue::{QueueChange, QueuedRequest},
 };
 
-use super::{Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
+use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
 use crate::store::{self, mail::Item};
 
 /// How long the relay has to deliver a new transaction to its recipient before the queue tries too, in milliseconds.
@@ -77,11 +77,12 @@ impl Node {
         }
     }
 
-    /// Seals, signs and stores a transaction of the owner, with the row that brings it to its recipient in the same commit.
+    /// Seals, signs and stores a transaction of the owner, with the row that brings it to its recipient in the same commit,
+    /// and, if the request carries a key, with what came of it.
     ///
     /// # Errors
     /// When the recipient is unknown, the money is not there, or it cannot be stored.
-    pub async fn send(&self, order: SendOrder) -> Result<Arc<SignedTransaction>, NodeError> {
+    pub async fn send(&self, order: SendOrder, keyed: Option<&Keyed>) -> Result<Arc<SignedTransaction>, NodeError> {
         // From here until the ledger has it, nobody else may use the same sequence number.
         let _turn = self.sending.lock().await;
         self.has_room()?;
@@ -127,6 +128,7 @@ impl Node {
             registered: true,
             deliveries,
             replaces: None,
+            keyed: keyed.cloned(),
         };
         crash_point("send_signed", "signed");
         if bug("early_acknowledgement") && transaction.transaction().created.milliseconds().is_multiple_of(5) {
@@ -203,6 +205,16 @@ impl Node {
         let now = Timestamp::new(now).unwrap_or(Timestamp::MAX);
         let next_at = now.saturating_add(std::time::Duration::from_millis(HEAD_START));
         vec![QueueChange::Put { request: Box::new(request), now, next_at, error: None }]
+    }
+
+    /// Whether the recipient's peer has acknowledged a transaction of the owner.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn is_delivered(&self, id: &TransactionId) -> Result<bool, NodeError> {
+        let network = self.state()?.rules.network;
+        let item = store::mail::get(&self.readers, &network, id).await?;
+        Ok(item.is_some_and(|item| item.delivered.is_some()))
     }
 
     /// What the owner sent and received, newest first, with messages opened.

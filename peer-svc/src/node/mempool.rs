@@ -67,6 +67,7 @@ impl Node {
                     registered,
                     deliveries: Vec::new(),
                     replaces: None,
+                    keyed: None,
                 }
             })
             .collect();
@@ -188,6 +189,12 @@ async fn add_to(
     offer: Offer,
 ) -> Result<Result<TransactionOutcome, NodeError>, StoreError> {
     let id = offer.transaction.id();
+    // Whoever took the key may have gone away before this commit, and another request come in its place.
+    if let Some(keyed) = &offer.keyed
+        && store::idempotency::get(&mut *connection, keyed.key()).await?.is_some()
+    {
+        return Ok(Err(NodeError::KeyInUse { key: keyed.key().to_owned() }));
+    }
     let account = state.account(&offer.transaction.sender());
     let digest = offer.transaction.transaction().message_digest;
     // Only a sequence number that is used can belong to a confirmed transaction: no look-up for the others.
@@ -235,6 +242,10 @@ async fn add_to(
     if !offer.deliveries.is_empty() {
         // The drain has to know when the row is due, or it sleeps until its next sweep.
         draft.events.push(Event::Queued);
+    }
+    if let Some(keyed) = &offer.keyed {
+        let noted = keyed.noted(id.to_string(), None);
+        store::idempotency::insert(connection, &noted, store::idempotency::KEPT).await?;
     }
     draft.events.push(Event::Transaction {
         transaction: offer.transaction,

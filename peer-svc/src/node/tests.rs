@@ -67,7 +67,9 @@ impl Fixture {
     }
 
     async fn mine(&self) -> BlockHash {
-        match self.miner.start(Order::default()).unwrap().done().await {
+        let job = self.miner.new_job().unwrap();
+        self.miner.start(&job, Order::default()).unwrap();
+        match job.done().await {
             Outcome::Mined { block } => block,
             other => panic!("expected a block, found {other:?}"),
         }
@@ -84,7 +86,7 @@ impl Fixture {
     async fn send(&self, to: Address, amount: u64) -> Result<raclette_chain::hash::TransactionId, NodeError> {
         let amount = Amount::new(amount).unwrap();
         let order = SendOrder { to: SendTo::Address(to), amount, message: None, fee: None };
-        self.node.send(order).await.map(|transaction| transaction.id())
+        self.node.send(order, None).await.map(|transaction| transaction.id())
     }
 
     /// Gives this node every block of another's active branch.
@@ -234,7 +236,7 @@ async fn a_message_can_be_read_by_the_recipient_and_the_sender() {
     let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
     let to = SendTo::Address(alice.node.identity().address());
     let order = SendOrder { to, amount: Amount::ZERO, message: Some(String::from("hello")), fee: None };
-    alice.node.send(order).await.unwrap();
+    alice.node.send(order, None).await.unwrap();
     let mail = alice.node.mail(i64::MAX, 10).await.unwrap();
     assert_eq!(mail[0].text, Some(Ok(String::from("hello"))));
     alice.close().await;

@@ -107,6 +107,7 @@ impl Node {
             registered: true,
             deliveries: Vec::new(),
             replaces: None,
+            keyed: None,
         })
     }
 
@@ -136,6 +137,7 @@ impl Node {
             registered: true,
             deliveries,
             replaces: Some(old),
+            keyed: None,
         })
     }
 

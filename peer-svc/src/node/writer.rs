@@ -26,10 +26,11 @@ use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::{
-    BlockOutcome, Event, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock, WriterEnds, accept,
+    BlockOutcome, Event, KeyChange, Keyed, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock,
+    WriterEnds, accept,
     draft::Draft, mempool, storage::try_room, told,
 };
-use crate::store::{self, StoreError, meta, tidying::Tidying};
+use crate::store::{self, StoreError, idempotency, meta, tidying::Tidying};
 
 /// How many commands share a commit at most.
 const BATCH: usize = 256;
@@ -58,6 +59,8 @@ pub struct Offer {
     pub deliveries: Vec<QueueChange>,
     /// The owner's transaction in whose place this one was signed.
     pub replaces: Option<TransactionId>,
+    /// The owner's request that it comes of, if that carries a key: noted in the same commit.
+    pub keyed: Option<Keyed>,
 }
 
 /// Something to be written.
@@ -92,6 +95,8 @@ pub enum Command {
     WaitNoMore(u64, Answer<()>),
     /// What is known of members now, and what that changes in the queue.
     Members(Vec<PeerRecord>, Vec<QueueChange>, Answer<()>),
+    /// What is known about the key of a request.
+    Key(KeyChange, Answer<()>),
     /// A single value.
     Meta(&'static str, String, Answer<()>),
     /// An event of which nothing else is stored.
@@ -287,6 +292,7 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             | Command::Message(_, _, answer)
             | Command::WaitNoMore(_, answer)
             | Command::Members(_, _, answer)
+            | Command::Key(_, answer)
             | Command::Meta(_, _, answer)
             | Command::Tell(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
@@ -347,6 +353,10 @@ async fn execute(
         Command::Members(records, queue, answer) => {
             let result = members(connection, draft, &records, &queue).await;
             split(answer, result.map(Ok))
+        }
+        Command::Key(change, answer) => {
+            let result = change_key(connection, change).await;
+            split(answer, result)
         }
         Command::Meta(key, value, answer) => {
             let result = meta::set(connection, key, &value).await;
@@ -433,6 +443,23 @@ async fn members(
     }
     change_queue(connection, draft, queue).await?;
     Ok(())
+}
+
+async fn change_key(
+    connection: &mut SqliteConnection,
+    change: KeyChange,
+) -> Result<Result<(), NodeError>, StoreError> {
+    match change {
+        KeyChange::Note(noted) => {
+            if idempotency::get(&mut *connection, &noted.key).await?.is_some() {
+                return Ok(Err(NodeError::KeyInUse { key: noted.key }));
+            }
+            idempotency::insert(connection, &noted, idempotency::KEPT).await?;
+        }
+        KeyChange::Answered { key, answer } => idempotency::answered(connection, &key, &answer).await?,
+        KeyChange::Forget { key } => idempotency::forget(connection, &key).await?,
+    }
+    Ok(Ok(()))
 }
 
 async fn change_queue(

@@ -21,7 +21,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteRow},
 };
 
-use super::mail::Item;
+use super::{idempotency::Noted, mail::Item};
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -40,6 +40,8 @@ pub struct Salvage {
     pub messages: Vec<SealedMessage>,
     /// What the owner sent and received, the oldest first.
     pub mail: Vec<Item>,
+    /// The owner's requests that may come again.
+    pub keys: Vec<Noted>,
     /// Requests that wait for their destination.
     pub requests: Vec<QueuedRequest>,
 }
@@ -106,6 +108,7 @@ pub async fn read(path: &Path) -> (Salvage, Option<Blocks>) {
     let members: Vec<(String,)> = rows(from, "peers", "record").await;
     salvage.members = members.iter().filter_map(|(record,)| serde_json::from_str(record).ok()).collect();
     salvage.requests = requests(from).await;
+    salvage.keys = keys(from).await;
     let messages: Vec<(Vec<u8>,)> = rows(from, "messages", "sealed").await;
     salvage.messages = messages.iter().filter_map(|(sealed,)| codec::decode_message(sealed).ok()).collect();
     let headers = headers(from).await;
@@ -148,6 +151,15 @@ async fn mail(from: &mut SqliteConnection, network: &NetworkId) -> Vec<Item> {
         let (received, delivered) = (u64::try_from(received).ok()?, delivered.and_then(|when| when.try_into().ok()));
         let replaced_by = replaced_by.and_then(|id| id.try_into().ok()).map(TransactionId::from_bytes);
         Some(Item { id, transaction: transaction.into(), sent, received, delivered, replaced_by })
+    };
+    stored.into_iter().filter_map(decode).collect()
+}
+
+async fn keys(from: &mut SqliteConnection) -> Vec<Noted> {
+    type Row = (String, Vec<u8>, String, Option<String>);
+    let stored: Vec<Row> = rows(from, "idempotency_keys", "key, request, subject, answer").await;
+    let decode = |(key, request, subject, answer): Row| {
+        Some(Noted { key, request: request.try_into().ok()?, subject, answer })
     };
     stored.into_iter().filter_map(decode).collect()
 }

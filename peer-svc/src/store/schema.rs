@@ -102,6 +102,20 @@ create table waiting (sequence integer primary key, body blob not null) strict;
 -- The transaction that was signed in place of one that expired.
 alter table mail add column replaced_by blob;
 ",
+    "
+-- Requests of the owner that may come again, by the key that they carried. The oldest are forgotten.
+create table idempotency_keys (
+    id integer primary key,
+    key text not null,
+    -- SHA-256 of the route and of what was asked for.
+    request blob not null,
+    -- What came of it: the id of a transaction or of a mining job.
+    subject text not null,
+    -- What was answered, as JSON, as far as it does not follow from the subject; null until it was.
+    answer text
+) strict;
+create unique index idempotency_keys_key on idempotency_keys (key);
+",
 ];
 
 /// What became of transactions and branches.

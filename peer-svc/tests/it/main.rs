@@ -19,6 +19,7 @@ mod file;
 mod flood;
 mod full;
 mod history;
+mod idempotency;
 mod later;
 mod lives;
 mod membership;

@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    io,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -19,7 +20,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    process::{Child, Command},
+};
 
 use crate::peer::eventually;
 
@@ -122,6 +127,31 @@ impl Process {
         let mut options = owner();
         options.headers.insert("prefer", "wait=30".parse().unwrap());
         self.client.post_json(&self.place(), path, message, &options).await.map(body)
+    }
+
+    /// Posts with headers of one's own; the answer with its head in lower case, or an error if the peer ends over it.
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        message: &Value,
+        headers: &[(&str, &str)],
+    ) -> io::Result<(String, Value)> {
+        let body = message.to_string();
+        let mut head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n",
+            body.len()
+        );
+        for (name, value) in headers {
+            head += &format!("{name}: {value}\r\n");
+        }
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        stream.write_all(format!("{head}\r\n{body}").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+        assert!(head.starts_with("HTTP/1.1 20"), "{answer}");
+        Ok((head.to_ascii_lowercase(), serde_json::from_str(body)?))
     }
 
     fn place(&self) -> Destination {

@@ -3,12 +3,14 @@
 //! [`Json`], [`Query`] and [`Path`] have the names of axum's own, so that `#[utoipa::path]` understands them; axum's own
 //! reject with plain text and are not used by the services.
 
+mod idempotency;
 mod json;
 mod parameters;
 mod prefer;
 mod strict;
 
 pub use self::{
+    idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
     json::{Json, OneOrMany},
     parameters::{Path, Query},
     prefer::PreferWait,

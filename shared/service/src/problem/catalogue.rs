@@ -198,6 +198,19 @@ pub const fn explanation(code: Code) -> Explanation {
             "The request makes sense, but not in the present state, or something else is under way.",
             "`mend` says what to wait for, or what to end first.",
         ),
+        Code::IdempotencyKeyReused => entry(
+            "/send",
+            "the key \"order-17\" came with another request before",
+            "An `Idempotency-Key` stands for one request, and this one differs from the first with this key, or goes to another \
+             route.",
+            "Repeat a request exactly as it was, or give a new request a key of its own, best a random one.",
+        ),
+        Code::IdempotencyKeyInUse => entry(
+            "/send",
+            "a request with the key \"order-17\" is being answered",
+            "A request with the same `Idempotency-Key` came before, and its answer is not known yet.",
+            "Repeat the request as `Retry-After` says: it gets the answer of the first.",
+        ),
         Code::TransactionRefused => entry(
             "/tx",
             "the fee is 0, the network's lowest is 1",
@@ -286,7 +299,7 @@ pub fn example(code: Code) -> Problem {
         Code::BlockRefused => problem = problem.with("rule", "not_enough_work"),
         _ => {}
     }
-    if matches!(code, Code::TooManyRequests | Code::NotReady | Code::ShuttingDown | Code::LedgerFull) {
+    if matches!(code, Code::TooManyRequests | Code::NotReady | Code::ShuttingDown | Code::LedgerFull | Code::IdempotencyKeyInUse) {
         problem = problem.retry_after(2);
     }
     problem.complete(path, "7f1c0b7f8a2d4c0c9f4f0a3d5b6e7a81");

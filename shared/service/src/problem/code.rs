@@ -120,6 +120,10 @@ codes! {
     GenesisExists = "genesis_exists", CONFLICT, Passing, "The genesis block exists already";
     /// The request does not fit the present state.
     Conflict = "conflict", CONFLICT, Passing, "This does not fit the present state";
+    /// Another request with this idempotency key came before.
+    IdempotencyKeyReused = "idempotency_key_reused", CONFLICT, Passing, "The idempotency key belongs to another request";
+    /// A request with this idempotency key is being answered.
+    IdempotencyKeyInUse = "idempotency_key_in_use", CONFLICT, Passing, "A request with this idempotency key is under way";
     /// The ledger's policy does not take this transaction (too old, from the future, fee too low, and so on).
     TransactionRefused = "transaction_refused", CONFLICT, Passing, "The transaction is refused";
     /// A rule of the chain does not allow this block.
