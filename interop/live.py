@@ -5,7 +5,8 @@
 
 The tracker listens on BASE_PORT of 127.0.0.1, alice, bob and carol on the three ports behind it; DATA_DIR holds
 <name>/key.pem and <name>/token. Alice sends bob a message; openssl verifies the transaction's signature by the commands
-of openapi/PROTOCOL.md; jwcrypto opens the message with bob's key and with alice's, and carol's key cannot.
+of openapi/PROTOCOL.md; jwcrypto opens the message with bob's key and with alice's, and carol's key cannot. A key that openssl
+makes and no peer has sends money.
 """
 
 import json
@@ -126,6 +127,39 @@ def check_proof(network, transaction):
     check("carol's peer finds its chain sound", status == 200 and report["sound"], f"{status} {report}")
 
 
+def check_key_elsewhere(network):
+    """A key that openssl makes and no peer has gets money from alice and sends some of it to bob, by the commands of
+    PROTOCOL.md."""
+    with tempfile.TemporaryDirectory() as directory:
+        peer = {"PEER": network.urls["carol"]}
+        address = (shell.run("key", directory, **peer) or "").strip()
+        same("carol's peer knows the new key's address", address, public_address((pathlib.Path(directory) / "mine.pem").read_text()))
+        status, answer = network.owner("alice", "/send", {"to": address, "amount": 10})
+        check("alice sends money there", status == 201, f"{status} {answer}")
+        status, job = network.owner("alice", "/mine", prefer="wait=30", body={})
+        check("and mines it", status == 200 and job.get("outcome") == "mined", f"{status} {job}")
+
+        def arrived():
+            status, account = network.public("carol", f"/accounts/{address}")
+            return status, account.get("balance") == 10
+
+        eventually("carol's peer sees the money", arrived)
+        printed = shell.run("build", directory, **peer)
+        check("carol's peer takes what openssl signed", '"accepted"' in (printed or ""), printed)
+        built = json.loads((pathlib.Path(directory) / "built.json").read_text())
+    transaction_id = json.loads(printed)["id"]
+    same("its id is the hash of the signed bytes", transaction_id, p.sha256(bytes.fromhex(built["bytes_to_sign"])).hex())
+    # The one that is sure to have it by now.
+    status, job = network.owner("carol", "/mine", prefer="wait=30", body={})
+    check("carol's peer mines it", status == 200 and job.get("outcome") == "mined", f"{status} {job}")
+
+    def paid():
+        status, conversation = network.owner("bob", f"/conversations/{address}")
+        return status, status == 200 and [(one["amount"], one["status"]) for one in conversation["messages"]] == [(5, "confirmed")]
+
+    eventually("bob's peer shows the 5, confirmed", paid)
+
+
 def check_inbox(network, transaction_id, text):
     def inbox():
         status, page = network.owner("bob", "/messages")
@@ -151,6 +185,7 @@ def main():
     check_message(network, network_id, transaction, text)
     check_inbox(network, transaction["id"], text)
     check_proof(network, transaction)
+    check_key_elsewhere(network)
     print("everything fits")
 
 

@@ -1,8 +1,8 @@
 //! The HTTP API: thin callers of the node.
 //!
-//! - For the network, open to everybody: `status`, `membership`, `transactions`, `chain`, `blocks` (with
+//! - For the network, open to everybody: `status`, `membership`, `transactions`, `build`, `chain`, `blocks` (with
 //!   `compact`), `race`, `explain`, `history`; `events`, which tells the owner more.
-//! - For the owner, behind a token: `wallet`, `mail`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
+//! - For the owner, behind a token: `wallet`, `mail`, `conversations`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
 //!   requests), `idempotency` (requests that come again), `health` (what `/readyz` looks at), `metrics` (what `/metrics`
 //!   says), `page` (the page at `/`).
@@ -13,8 +13,10 @@
 mod answers;
 mod bans;
 mod blocks;
+mod build;
 mod chain;
 mod compact;
+mod conversations;
 mod error;
 mod events;
 mod explain;
@@ -216,6 +218,8 @@ fn owner() -> OpenApiRouter<App> {
         .routes(routes!(wallet::get_wallet))
         .routes(routes!(wallet::send))
         .routes(routes!(mail::list_messages))
+        .routes(routes!(conversations::list_conversations))
+        .routes(routes!(conversations::get_conversation))
         .routes(routes!(mining::start_mining))
         .routes(routes!(mining::get_mining_job, mining::cancel_mining_job))
         .routes(routes!(queue::list_queue))
@@ -244,6 +248,7 @@ fn network() -> OpenApiRouter<App> {
         .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
         .routes(routes!(transactions::get_transaction))
         .routes(routes!(transactions::get_message))
+        .routes(routes!(build::build_transaction))
         .routes(routes!(explain::check_transaction))
         .routes(routes!(explain::prove_transaction))
         .routes(routes!(transactions::list_ledger))

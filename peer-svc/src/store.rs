@@ -36,7 +36,9 @@ pub use raclette_service::sqlite::{StoreError, close};
 /// # Errors
 /// See [`StoreError`].
 pub async fn open(path: &Path) -> Result<(SqliteConnection, SqlitePool), StoreError> {
-    sqlite::open(path, schema::FORMATS).await
+    let (mut writer, readers) = sqlite::open(path, schema::FORMATS).await?;
+    mail::fill_counterparts(&mut writer).await?;
+    Ok((writer, readers))
 }
 
 /// Begins the writer's transaction.

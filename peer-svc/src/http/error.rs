@@ -51,6 +51,9 @@ impl From<NodeError> for Problem {
                 .mend("GET /peers lists the members; an address (rac1...) will do as well"),
             NodeError::RecipientKeyUnknown { .. } => Self::new(Code::RecipientKeyUnknown, detail)
                 .mend("send without a message, or wait until the recipient has registered with the tracker"),
+            NodeError::SenderKeyUnknown { .. } => {
+                Self::new(Code::UnknownPeer, detail).mend("name the key itself: sender_key")
+            }
             NodeError::Seal(error) => seal(&error),
             NodeError::UnknownTransaction { .. } => Self::new(Code::UnknownTransaction, detail),
             NodeError::KeyReused { .. } => {

@@ -21,10 +21,17 @@ use crate::node::{MailItem, TransactionPlace};
 pub(super) struct MailQuery {
     /// How many at most.
     #[param(nullable = false, minimum = 1, maximum = 500, default = 50)]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// `next_cursor` of the page before.
     #[param(nullable = false, pattern = "^[0-9]{1,19}$", max_length = 19)]
-    cursor: Option<String>,
+    pub(super) cursor: Option<String>,
+}
+
+impl MailQuery {
+    /// How many entries the page has, and where it begins.
+    pub(super) fn page(&self) -> Result<(usize, Option<i64>), Problem> {
+        Ok((read::limit(self.limit, 50, 500)?, read::number_cursor(self.cursor.as_deref())?))
+    }
 }
 
 /// List what the owner sent and received, opened, the newest first.
@@ -36,16 +43,16 @@ pub(super) async fn list_messages(
     State(app): State<App>,
     Query(query): Query<MailQuery>,
 ) -> Result<Paged<MessagePage>, Problem> {
-    let limit = read::limit(query.limit, 50, 500)?;
-    let before = read::number_cursor(query.cursor.as_deref())?.unwrap_or(i64::MAX);
-    let mut items = app.node.mail(before, u32::try_from(limit + 1).unwrap_or(u32::MAX)).await?;
+    let (limit, cursor) = query.page()?;
+    let mut items = app.node.mail(cursor.unwrap_or(i64::MAX), u32::try_from(limit + 1).unwrap_or(u32::MAX)).await?;
     let more = read::cut(&mut items, limit);
     let next_cursor = items.last().filter(|_| more).map(|last| last.item.id.to_string());
     let messages = items.into_iter().map(|item| entry(&app, item)).collect();
     Ok(Paged::new(MessagePage { messages, next_cursor: next_cursor.clone() }, next_cursor))
 }
 
-fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem) -> MessageEntry {
+/// An item of the mail as its owner sees it.
+pub(super) fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem) -> MessageEntry {
     let transaction = item.transaction.transaction();
     let (from, to) = (item.transaction.sender(), transaction.recipient);
     let mut text = text.and_then(Result::ok);

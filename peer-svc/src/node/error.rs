@@ -76,6 +76,12 @@ pub enum NodeError {
         /// The recipient.
         address: String,
     },
+    /// A transaction names its sender's key, and only members' keys are known.
+    #[error("the key of {sender} is not known here")]
+    SenderKeyUnknown {
+        /// The sender.
+        sender: String,
+    },
     /// The message cannot be sealed.
     #[error("{0}")]
     Seal(#[from] SealError),

@@ -1,16 +1,16 @@
 //! The owner's side of the node: what is owned, sending, and reading what was sent and received.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use raclette_api::{
     transaction::TransactionMessage,
-    wallet::{SendOrder, SendTo},
+    wallet::SendOrder,
 };
 use raclette_chain::{
     accounts::Account,
     address::Address,
     amount::Amount,
-    hash::{MessageDigest, TransactionId},
+    hash::{MessageDigest, NetworkId, TransactionId},
     ledger::LedgerError,
     message::{Reader, SealedMessage},
     time::Timestamp,
@@ -24,7 +24,11 @@ use raclette_service::{
 };
 
 use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
-use crate::store::{self, mail::Item};
+pub use crate::store::mail::Order;
+use crate::store::{
+    self,
+    mail::{Exchanged, Item},
+};
 
 /// How long the relay has to deliver a new transaction to its recipient before the queue tries too, in milliseconds.
 const HEAD_START: u64 = 3_000;
@@ -60,6 +64,23 @@ pub struct MailItem {
     pub waiting: bool,
 }
 
+/// What was exchanged with one counterpart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correspondence {
+    /// The other side.
+    pub counterpart: Address,
+    /// How many items there are.
+    pub count: u64,
+    /// How many of them the owner sent.
+    pub sent: u64,
+    /// How many of them are in the ledger.
+    pub pending: u64,
+    /// The number of the newest item.
+    pub newest: i64,
+    /// When this peer saw the newest item first, in milliseconds since 1970.
+    pub last: u64,
+}
+
 impl Node {
     /// What an address has, confirmed and pending.
     #[must_use]
@@ -87,14 +108,7 @@ impl Node {
         let _turn = self.sending.lock().await;
         self.has_room()?;
         let state = self.state()?;
-        let recipient = match &order.to {
-            SendTo::Address(address) => *address,
-            SendTo::Name(name) => self
-                .members()
-                .address_of(name)
-                .or_else(|| (*name == self.identity().name).then(|| self.identity().address()))
-                .ok_or_else(|| NodeError::UnknownRecipient { name: name.clone() })?,
-        };
+        let recipient = self.recipient(&order.to)?;
         let owner = self.identity().address();
         let balance = Self::balance(&state, &owner);
         let fee = order.fee.unwrap_or(state.rules.parameters.minimum_fee);
@@ -153,27 +167,32 @@ impl Node {
         state: &State,
     ) -> Result<(SignedTransaction, Option<Arc<SealedMessage>>), NodeError> {
         let network = state.rules.network;
+        let message = match text {
+            Some(text) => {
+                let sealed = self.seal(text, &transaction, network).await?;
+                (transaction.message_digest, transaction.message_length) = sealed.digest(&network);
+                Some(Arc::new(sealed))
+            }
+            None => None,
+        };
         let key = Arc::clone(&self.identity().key);
-        let recipient_key = if transaction.recipient == self.identity().address() {
-            Some(key.public().clone())
-        } else {
-            self.members().key_of(&transaction.recipient)
-        };
-        let work = move || {
-            let message = match text {
-                Some(text) => {
-                    let address = transaction.recipient.to_string();
-                    let recipient = recipient_key.ok_or(NodeError::RecipientKeyUnknown { address })?;
-                    let binding = transaction.binding(network);
-                    let sealed = SealedMessage::seal(&text, &recipient, key.public(), &binding)?;
-                    (transaction.message_digest, transaction.message_length) = sealed.digest(&network);
-                    Some(Arc::new(sealed))
-                }
-                None => None,
-            };
-            Ok((transaction.sign(&key, &network), message))
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| NodeError::ShuttingDown)?
+        let signing = tokio::task::spawn_blocking(move || transaction.sign(&key, &network));
+        Ok((signing.await.map_err(|_| NodeError::ShuttingDown)?, message))
+    }
+
+    /// Seals a text for recipient and sender of a transaction, away from the async threads.
+    pub(super) async fn seal(
+        &self,
+        text: String,
+        transaction: &Transaction,
+        network: NetworkId,
+    ) -> Result<SealedMessage, NodeError> {
+        let recipient = self.known_key(&transaction.recipient);
+        let recipient = recipient
+            .ok_or_else(|| NodeError::RecipientKeyUnknown { address: transaction.recipient.to_string() })?;
+        let (sender, binding) = (transaction.sender.clone(), transaction.binding(network));
+        let sealing = move || SealedMessage::seal(&text, &recipient, &sender, &binding);
+        Ok(tokio::task::spawn_blocking(sealing).await.map_err(|_| NodeError::ShuttingDown)??)
     }
 
     /// The row that keeps bringing a transaction to its recipient until its peer has acknowledged it.
@@ -224,9 +243,52 @@ impl Node {
     pub async fn mail(&self, before: i64, limit: u32) -> Result<Vec<MailItem>, NodeError> {
         let state = self.state()?;
         let items = store::mail::page(&self.readers, &state.rules.network, before, limit).await?;
+        self.opened(items, &state).await
+    }
+
+    /// What was exchanged with each counterpart whose newest item is older than item `before`, the newest first.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn conversations(&self, before: i64, limit: u32) -> Result<Vec<Correspondence>, NodeError> {
+        let state = self.state()?;
+        let exchanged = store::mail::conversations(&self.readers, before, limit).await?;
+        let owner = self.identity().address();
+        // A full ledger takes some milliseconds.
+        let counting = tokio::task::spawn_blocking(move || pending_with(&state, &owner));
+        let pending = counting.await.map_err(|_| NodeError::ShuttingDown)?;
+        let with_pending = |Exchanged { counterpart, count, sent, newest, last }| {
+            let pending = pending.get(&counterpart).copied().unwrap_or(0);
+            Correspondence { counterpart, count, sent, pending, newest, last }
+        };
+        Ok(exchanged.into_iter().map(with_pending).collect())
+    }
+
+    /// What was exchanged with one counterpart behind item `cursor`, with messages opened.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub async fn conversation(
+        &self,
+        counterpart: &Address,
+        order: Order,
+        cursor: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<MailItem>, NodeError> {
+        let state = self.state()?;
+        let cursor = cursor.unwrap_or(match order {
+            Order::NewestFirst => i64::MAX,
+            Order::OldestFirst => 0,
+        });
+        let network = &state.rules.network;
+        let items = store::mail::conversation(&self.readers, network, counterpart, order, cursor, limit).await?;
+        self.opened(items, &state).await
+    }
+
+    async fn opened(&self, items: Vec<Item>, state: &State) -> Result<Vec<MailItem>, NodeError> {
         let mut opened = Vec::with_capacity(items.len());
         for item in items {
-            let place = self.place(&state, &item.transaction.id()).await?;
+            let place = self.place(state, &item.transaction.id()).await?;
             let message = self.message(&item.transaction).await?;
             let text = match message {
                 Some(message) => Some(self.open(message, item.sent).await?),
@@ -249,4 +311,19 @@ impl Node {
         let reader = if sent { Reader::Sender } else { Reader::Recipient };
         tokio::task::spawn_blocking(move || message.open(&key, reader)).await.map_err(|_| NodeError::ShuttingDown)
     }
+}
+
+/// How many transactions of each counterpart's are in the ledger, from the owner or to the owner.
+fn pending_with(state: &State, owner: &Address) -> HashMap<Address, u64> {
+    let mut pending = HashMap::new();
+    for transaction in state.ledger.iter() {
+        let (sender, recipient) = (transaction.sender(), transaction.transaction().recipient);
+        let counterpart = match (sender == *owner, recipient == *owner) {
+            (true, _) => recipient,
+            (false, true) => sender,
+            (false, false) => continue,
+        };
+        *pending.entry(counterpart).or_default() += 1;
+    }
+    pending
 }

@@ -29,6 +29,30 @@ pub struct Item {
     pub replaced_by: Option<TransactionId>,
 }
 
+/// In which order items are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    NewestFirst,
+    /// The oldest first.
+    OldestFirst,
+}
+
+/// What was exchanged with one counterpart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exchanged {
+    /// The other side.
+    pub counterpart: Address,
+    /// How many items there are.
+    pub count: u64,
+    /// How many of them the owner sent.
+    pub sent: u64,
+    /// The number of the newest item.
+    pub newest: i64,
+    /// When this peer saw the newest item first, in milliseconds since 1970.
+    pub last: u64,
+}
+
 /// Notes transactions that concern the owner; those that are known stay as they are. The ids of those that were not known.
 ///
 /// # Errors
@@ -41,12 +65,13 @@ pub async fn insert(
 ) -> Result<HashSet<TransactionId>, StoreError> {
     let mut new = HashSet::new();
     for transactions in parts(transactions) {
-        let mut sql = QueryBuilder::new("insert into mail (txid, sent, received, body) ");
+        let mut sql = QueryBuilder::new("insert into mail (txid, sent, received, counterpart, body) ");
         sql.push_values(transactions, |mut values, transaction| {
             values
                 .push_bind(transaction.id().as_bytes().to_vec())
                 .push_bind(transaction.sender() == *owner)
                 .push_bind(to_sql(received))
+                .push_bind(counterpart(transaction, owner).as_bytes().to_vec())
                 .push_bind(codec::encode_transaction(transaction));
         });
         sql.push(" on conflict (txid) do nothing returning txid");
@@ -56,6 +81,36 @@ pub async fn insert(
         }
     }
     Ok(new)
+}
+
+/// The other side of what the owner sent or received.
+fn counterpart(transaction: &SignedTransaction, owner: &Address) -> Address {
+    let sender = transaction.sender();
+    if sender == *owner { transaction.transaction().recipient } else { sender }
+}
+
+/// Notes the other side of what older programs stored without it.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn fill_counterparts(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    loop {
+        let rows: Vec<(i64, bool, Vec<u8>)> =
+            sqlx::query_as("select id, sent, body from mail where counterpart is null limit 500")
+                .fetch_all(&mut *connection)
+                .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for (id, sent, body) in rows {
+            // No address depends on the network.
+            let transaction =
+                codec::decode_transaction(&body, &NetworkId::ZERO).map_err(|error| super::undecodable(&error))?;
+            let other = if sent { transaction.transaction().recipient } else { transaction.sender() };
+            let update = sqlx::query("update mail set counterpart = ? where id = ?");
+            update.bind(other.as_bytes().as_slice()).bind(id).execute(&mut *connection).await?;
+        }
+    }
 }
 
 /// Notes that the recipient's peer has a transaction.
@@ -118,6 +173,69 @@ pub async fn page(
     .fetch_all(executor)
     .await?;
     rows.into_iter().map(|row| decode(row, network)).collect()
+}
+
+/// Reads items of one conversation, newest first, that are older than item `cursor`; or oldest first, that are newer.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn conversation(
+    executor: impl SqliteExecutor<'_>,
+    network: &NetworkId,
+    counterpart: &Address,
+    order: Order,
+    cursor: i64,
+    limit: u32,
+) -> Result<Vec<Item>, StoreError> {
+    let sql = match order {
+        Order::NewestFirst => {
+            "select id, txid, body, sent, received, delivered, replaced_by from mail \
+             where counterpart = ? and id < ? order by id desc limit ?"
+        }
+        Order::OldestFirst => {
+            "select id, txid, body, sent, received, delivered, replaced_by from mail \
+             where counterpart = ? and id > ? order by id limit ?"
+        }
+    };
+    let rows: Vec<Row> = sqlx::query_as(sql)
+        .bind(counterpart.as_bytes().as_slice())
+        .bind(cursor)
+        .bind(limit)
+        .fetch_all(executor)
+        .await?;
+    rows.into_iter().map(|row| decode(row, network)).collect()
+}
+
+/// Counts what was exchanged with each counterpart whose newest item is older than item `before`, the newest first.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn conversations(
+    executor: impl SqliteExecutor<'_>,
+    before: i64,
+    limit: u32,
+) -> Result<Vec<Exchanged>, StoreError> {
+    // SQLite takes a bare column from the row that has the maximum.
+    let rows: Vec<(Vec<u8>, i64, i64, i64, i64)> = sqlx::query_as(
+        "select counterpart, count(*), sum(sent), max(id), received from mail group by counterpart \
+         having max(id) < ? order by max(id) desc limit ?",
+    )
+    .bind(before)
+    .bind(limit)
+    .fetch_all(executor)
+    .await?;
+    rows.into_iter()
+        .map(|(counterpart, count, sent, newest, last)| {
+            let counterpart = Address::from_bytes(bytes32("an address", &counterpart)?);
+            Ok(Exchanged {
+                counterpart,
+                count: from_sql(count)?,
+                sent: from_sql(sent)?,
+                newest,
+                last: from_sql(last)?,
+            })
+        })
+        .collect()
 }
 
 /// Reads one item.

@@ -103,6 +103,11 @@ create table waiting (sequence integer primary key, body blob not null) strict;
 alter table mail add column replaced_by blob;
 ",
     "
+-- Who sent, or to whom: the other side of what the owner sent or received. Older rows get theirs at start.
+alter table mail add column counterpart blob;
+create index mail_counterpart on mail (counterpart, id, sent, received);
+",
+    "
 -- Requests of the owner that may come again, by the key that they carried. The oldest are forgotten.
 create table idempotency_keys (
     id integer primary key,

@@ -9,14 +9,16 @@
 //! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
 //! - [`timeline`], [`agreement`]: what a tracker has seen happen, and whether its peers agree.
-//! - [`transaction`], [`submission`], [`message`], [`block`], [`chain`]: the chain and the ledger.
-//! - [`wallet`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
+//! - [`transaction`], [`submission`], [`build`], [`message`], [`block`], [`chain`]: the chain and the ledger.
+//! - [`wallet`], [`conversation`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
 //! - [`explain`], [`history`]: why something was accepted or refused, and what happened.
 
 pub mod agreement;
 pub mod ban;
 pub mod block;
+pub mod build;
 pub mod chain;
+pub mod conversation;
 pub mod encoding;
 pub mod error;
 pub mod event;

@@ -77,6 +77,24 @@ pub enum SendTo {
     Address(Address),
 }
 
+impl SendTo {
+    /// Reads a name or an address.
+    ///
+    /// # Errors
+    /// When the text is neither.
+    pub fn read(field: &str, text: &str) -> Result<Self, ApiError> {
+        // No address is a name: it has 62 characters, a name at most 32.
+        match encoding::name(field, text) {
+            Ok(name) => Ok(Self::Name(name.to_owned())),
+            Err(_) if text.starts_with("rac1") => encoding::address(field, text).map(Self::Address),
+            Err(error) => {
+                let expected = String::from("the name of a peer (a-z, 0-9 and -) or an address (rac1...)");
+                Err(ApiError { expected, ..error })
+            }
+        }
+    }
+}
+
 /// What the owner wants to send, as values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SendOrder {
@@ -94,17 +112,7 @@ impl TryFrom<SendRequest> for SendOrder {
     type Error = ApiError;
 
     fn try_from(request: SendRequest) -> Result<Self, Self::Error> {
-        // No address is a name: it has 62 characters, a name at most 32.
-        let to = match encoding::name("to", &request.to) {
-            Ok(name) => SendTo::Name(name.to_owned()),
-            Err(_) if request.to.starts_with("rac1") => SendTo::Address(encoding::address("to", &request.to)?),
-            Err(error) => {
-                return Err(ApiError {
-                    expected: String::from("the name of a peer (a-z, 0-9 and -) or an address (rac1...)"),
-                    ..error
-                });
-            }
-        };
+        let to = SendTo::read("to", &request.to)?;
         if let Some(text) = request.message.as_ref().filter(|text| text.is_empty() || text.len() > MAX_TEXT_LENGTH) {
             let expected = format_args!("1 to {MAX_TEXT_LENGTH} bytes");
             return Err(ApiError::malformed("message", expected, format_args!("{} bytes", text.len())));

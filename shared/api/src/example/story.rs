@@ -31,7 +31,7 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    agreement::*, ban::*, block::*, chain::*, encoding::to_hex, event::*, explain::*, history::*, membership::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::to_hex, event::*, explain::*, history::*, membership::*,
     message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
 };
 
@@ -294,6 +294,23 @@ impl Story {
             |block: &Block, tip: &Tip| BlockMessage::full(block, &self.network).in_chain(&tip.work, &tip.state_hash);
         all.add(SealedMessageJson::from(&self.sealed));
         all.add(transaction.clone());
+        all.add(BuildRequest {
+            sender_key: Some(self.alice.public().to_pem()),
+            sender: None,
+            to: String::from("bob"),
+            amount: Some(25),
+            fee: Some(1),
+            sequence: None,
+            created: None,
+            valid_until: Some(8_641),
+            message: Some(String::from(TEXT)),
+            sealed_message: None,
+            message_digest: None,
+            message_length: None,
+        });
+        let built = BuiltTransaction::new(self.sent.transaction(), Some(&self.sealed), &self.network);
+        all.add(built.transaction.clone());
+        all.add(built);
         all.add(SubmitAnswer { id: id.clone(), status: SubmitStatus::Accepted });
         let problem = SubmitProblem {
             code: String::from("insufficient_funds"),
@@ -505,6 +522,22 @@ impl Story {
             replaced_by: None,
         };
         all.add(entry.clone());
+        let conversation = Conversation {
+            address: self.address(&self.bob),
+            name: Some(String::from("bob")),
+            count: 1,
+            sent: 1,
+            pending: 0,
+            last: at(60).milliseconds(),
+        };
+        all.add(conversation.clone());
+        all.add(ConversationList { conversations: vec![conversation], next_cursor: None });
+        all.add(ConversationPage {
+            address: self.address(&self.bob),
+            name: Some(String::from("bob")),
+            messages: vec![entry.clone()],
+            next_cursor: None,
+        });
         all.add(MessagePage { messages: vec![entry], next_cursor: None });
         all.add(MineRequest { threads: Some(2), max_transactions: Some(100) });
         all.add(MiningJob {

@@ -18,7 +18,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    agreement::*, ban::*, block::*, chain::*, encoding::from_hex, event::*, explain::*, history::*, membership::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::from_hex, event::*, explain::*, history::*, membership::*,
     message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
 };
 
@@ -94,6 +94,12 @@ fn every_example_is_what_its_type_writes() {
     check::<SendResponse>();
     check::<MessageEntry>();
     check::<MessagePage>();
+    check::<BuildRequest>();
+    check::<UnsignedTransaction>();
+    check::<BuiltTransaction>();
+    check::<Conversation>();
+    check::<ConversationList>();
+    check::<ConversationPage>();
     check::<MiningComplete>();
     check::<MiningCompleteAnswer>();
     check::<MineRequest>();
