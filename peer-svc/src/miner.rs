@@ -16,7 +16,10 @@ use std::{
 
 pub use job::{Job, JobState, Outcome};
 pub use race::{Race, Verdict};
-use raclette_service::tasks::Tasks;
+use raclette_service::{
+    request_id::{self, RequestId},
+    tasks::Tasks,
+};
 pub use totals::{Ended, Totals};
 
 use crate::node::{Node, NodeError};
@@ -93,7 +96,8 @@ impl Miner {
         drop(jobs);
         let search =
             search::run(Arc::clone(&self.node), Arc::clone(&self.race), Arc::clone(job), order, self.tasks.stopping());
-        self.tasks.spawn("mining job", search);
+        // What it finds goes out under the id of the request that had it searched.
+        self.tasks.spawn("mining job", request_id::within(RequestId::current(), search));
         Ok(())
     }
 

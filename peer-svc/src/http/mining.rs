@@ -124,13 +124,25 @@ fn order(request: MineRequest) -> Order {
 }
 
 /// Show a mining job. The last 100 are remembered until the peer stops.
+///
+/// With `Prefer: wait=30` the answer waits until the job has ended; one that has is shown at once.
 #[utoipa::path(get, path = "/mine/{id}", operation_id = "get_mining_job", tag = "owner",
-    params(("id" = String, Path, description = "The job's id", max_length = 64)),
-    responses((status = 200, description = "The job", body = MiningJob), CommonProblems),
+    params(("id" = String, Path, description = "The job's id", max_length = 64), PreferWait),
+    responses(
+        (status = 200, description = "The job as it is now", body = MiningJob, headers(
+            ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
+        )),
+        CommonProblems,
+    ),
 )]
-pub(super) async fn get_mining_job(State(app): State<App>, Path(id): Path<String>) -> Result<Json<MiningJob>, Problem> {
+pub(super) async fn get_mining_job(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    wait: PreferWait,
+) -> Result<impl IntoResponse, Problem> {
     let job = find(&app, &id)?;
-    Ok(Json(job_message(&app, &job)))
+    app.wait(wait, job.done()).await;
+    Ok((AppendHeaders(wait.applied()), Json(job_message(&app, &job))))
 }
 
 /// Cancel a mining job; one that has ended stays as it is.

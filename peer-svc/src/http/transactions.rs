@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     extract::State,
     http::{StatusCode, header::LOCATION},
-    response::{IntoResponse as _, Response},
+    response::{AppendHeaders, IntoResponse, Response},
 };
 use raclette_api::{
     ApiError,
@@ -24,7 +24,7 @@ use raclette_chain::{
 };
 use raclette_service::{
     answer::{ETag, IfNoneMatch, Keep, Paged},
-    extract::{Json, Path, Query},
+    extract::{Json, Path, PreferWait, Query},
     planted::bug,
     problem::{Code, CommonProblems, Problem},
 };
@@ -142,19 +142,29 @@ fn essence(problem: &Problem) -> SubmitProblem {
 /// Tell what became of a transaction, and everything that happened to it here.
 ///
 /// `life` tells it in order: pending, confirmed, returned by a reorganisation, replaced, evicted, expired, refused, each with
-/// its time. `signed_bytes` is what its sender signed, so that other programs can verify the signature.
+/// its time. `signed_bytes` is what its sender signed, so that other programs can verify the signature. With `Prefer: wait=30` the
+/// answer waits until the transaction is no longer pending: until a block holds it, or it is dropped.
 #[utoipa::path(get, path = "/tx/{id}", operation_id = "get_transaction", tag = "network",
-    params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id")),
-    responses((status = 200, description = "The transaction and where it is", body = TransactionStatus), CommonProblems),
+    params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id"), PreferWait),
+    responses(
+        (status = 200, description = "The transaction and where it is", body = TransactionStatus, headers(
+            ("Preference-Applied" = String, description = "`wait=N`, if that was asked for"),
+        )),
+        CommonProblems,
+    ),
 )]
 pub(super) async fn get_transaction(
     State(app): State<App>,
     Path(id): Path<String>,
-) -> Result<Json<TransactionStatus>, Problem> {
+    wait: PreferWait,
+) -> Result<impl IntoResponse, Problem> {
     let id: TransactionId = hash("id", &id).map_err(Problem::parameter)?;
+    app.wait(wait, app.node.not_pending(&id)).await;
     let (transaction, place, life) = app.node.life(&id).await?;
     let received = app.node.received(&id).await?;
-    Ok(Json(transaction_status(&transaction, &place, received, life_events(life), &app.node.state()?.rules.network)))
+    let status =
+        transaction_status(&transaction, &place, received, life_events(life), &app.node.state()?.rules.network);
+    Ok((AppendHeaders(wait.applied()), Json(status)))
 }
 
 fn transaction_status(

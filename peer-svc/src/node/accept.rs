@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raclette_chain::{hash::BlockHash, index::Index, rules, time::Timestamp};
-use raclette_service::{crash_point::crash_point, planted::bug};
+use raclette_service::{crash_point::crash_point, planted::bug, request_id::RequestId};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -22,6 +22,7 @@ pub(super) async fn accept_block(
     draft: &mut Draft,
     block: VerifiedBlock,
     origin: Origin,
+    request: Option<RequestId>,
 ) -> Result<Result<BlockOutcome, NodeError>, StoreError> {
     let Some(state) = draft.state.as_mut() else {
         return Ok(Err(NodeError::NotReady { waiting_for: "the network's genesis block" }));
@@ -61,7 +62,7 @@ pub(super) async fn accept_block(
     let outcome = activate_best(connection, draft, newcomer).await?;
     if let Ok(outcome) = &outcome {
         draft.tell_at(told_before, &told::block(&block, *outcome));
-        draft.events.push(Event::Block { block, origin, relay });
+        draft.events.push(Event::Block { block, origin, relay, request });
     }
     Ok(outcome)
 }

@@ -12,7 +12,7 @@ use raclette_chain::{
     time::Timestamp,
     transaction::SignedTransaction,
 };
-use raclette_service::clock::now_ms;
+use raclette_service::{clock::now_ms, request_id::RequestId};
 use tokio::sync::oneshot;
 
 use super::{Node, NodeError, Origin, State, writer::Command};
@@ -192,7 +192,7 @@ impl Node {
     pub async fn hand_in(&self, block: VerifiedBlock, origin: Origin) -> Result<HandedIn, NodeError> {
         self.has_room()?;
         let (answer, answered) = oneshot::channel();
-        let command = Command::Block(Box::new(block), origin, answer);
+        let command = Command::Block(Box::new(block), origin, RequestId::current(), answer);
         self.commands.send(command).await.map_err(|_| NodeError::ShuttingDown)?;
         Ok(HandedIn(answered))
     }

@@ -9,6 +9,7 @@ use raclette_chain::{
     message::SealedMessage,
     transaction::SignedTransaction,
 };
+use raclette_service::request_id::RequestId;
 
 /// Where a transaction or a block came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,6 +33,8 @@ pub enum Event {
         origin: Origin,
         /// Whether this peer has to send it to the others.
         relay: bool,
+        /// The request that brought it or had it made, if there was one.
+        request: Option<RequestId>,
     },
     /// A block is stored, on whatever branch.
     Block {
@@ -41,6 +44,8 @@ pub enum Event {
         origin: Origin,
         /// Whether this peer has to send it to the others.
         relay: bool,
+        /// The request that brought it or had it mined, if there was one.
+        request: Option<RequestId>,
     },
     /// There is a new tip.
     Tip {

@@ -11,7 +11,7 @@ use raclette_chain::{
     time::Timestamp,
     transaction::SignedTransaction,
 };
-use raclette_service::clock::now_ms;
+use raclette_service::{clock::now_ms, request_id::RequestId};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -94,7 +94,7 @@ impl Node {
         &self,
         offers: Vec<Offer>,
     ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, NodeError> {
-        self.ask(|answer| Command::Offers(offers, answer)).await
+        self.ask(|answer| Command::Offers(offers, RequestId::current(), answer)).await
     }
 
     /// Verifies messages, and the signatures that were not verified before, of those that nothing speaks against yet.
@@ -161,10 +161,11 @@ pub(super) async fn add_all(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
     offers: Vec<Offer>,
+    request: Option<&RequestId>,
 ) -> Result<Vec<Result<TransactionOutcome, NodeError>>, StoreError> {
     let mut outcomes = Vec::with_capacity(offers.len());
     for offer in offers {
-        outcomes.push(add(connection, draft, offer).await?);
+        outcomes.push(add(connection, draft, offer, request).await?);
     }
     Ok(outcomes)
 }
@@ -173,11 +174,12 @@ async fn add(
     connection: &mut SqliteConnection,
     draft: &mut Draft,
     offer: Offer,
+    request: Option<&RequestId>,
 ) -> Result<Result<TransactionOutcome, NodeError>, StoreError> {
     let Some(mut state) = draft.state.take() else {
         return Ok(Err(NodeError::NotReady { waiting_for: "the network's genesis block" }));
     };
-    let result = add_to(connection, draft, &mut state, offer).await;
+    let result = add_to(connection, draft, &mut state, offer, request).await;
     draft.state = Some(state);
     result
 }
@@ -187,6 +189,7 @@ async fn add_to(
     draft: &mut Draft,
     state: &mut super::State,
     offer: Offer,
+    request: Option<&RequestId>,
 ) -> Result<Result<TransactionOutcome, NodeError>, StoreError> {
     let id = offer.transaction.id();
     // Whoever took the key may have gone away before this commit, and another request come in its place.
@@ -252,6 +255,7 @@ async fn add_to(
         message: offer.message,
         origin: offer.origin,
         relay,
+        request: request.cloned(),
     });
     Ok(Ok(TransactionOutcome::Accepted))
 }

@@ -227,7 +227,7 @@ impl Node {
             // As from the owner itself: the recipient need not be asked first once more, its delivery has a row of its own.
             let origin = Origin::Member(owner);
             // Nobody listening is no failure.
-            let _ = self.events.send(Event::Transaction { transaction, message, origin, relay: true });
+            let _ = self.events.send(Event::Transaction { transaction, message, origin, relay: true, request: None });
         }
         Ok(count)
     }

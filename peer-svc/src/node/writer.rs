@@ -21,6 +21,7 @@ use raclette_service::{
     crash_point::crash_point,
     events::{Appended, Log},
     queue::QueueChange,
+    request_id::RequestId,
 };
 use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
@@ -68,10 +69,10 @@ pub struct Offer {
 pub enum Command {
     /// This peer belongs to the network that begins with this genesis block.
     Found(Box<Genesis>, Answer<()>),
-    /// Transactions for the ledger; each gets an outcome of its own.
-    Offers(Vec<Offer>, Answer<Vec<Result<TransactionOutcome, NodeError>>>),
-    /// A block whose body and signatures have been verified.
-    Block(Box<VerifiedBlock>, Origin, Answer<BlockOutcome>),
+    /// Transactions for the ledger, and the request that they came with; each gets an outcome of its own.
+    Offers(Vec<Offer>, Option<RequestId>, Answer<Vec<Result<TransactionOutcome, NodeError>>>),
+    /// A block whose body and signatures have been verified, and the request that it came with.
+    Block(Box<VerifiedBlock>, Origin, Option<RequestId>, Answer<BlockOutcome>),
     /// What has been sent to everybody, and what has to wait in the queue for somebody.
     Relayed {
         /// Transactions that nobody has to be sent any more.
@@ -295,8 +296,8 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             | Command::Key(_, answer)
             | Command::Meta(_, _, answer)
             | Command::Tell(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
-            Command::Offers(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
-            Command::Block(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Offers(_, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
+            Command::Block(_, _, _, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Expire(answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
             Command::Queue(_, answer) => Reply::new(answer, Err(NodeError::ShuttingDown)),
         })
@@ -315,12 +316,12 @@ async fn execute(
             let result = found(connection, draft, *genesis).await;
             split(answer, result)
         }
-        Command::Offers(offers, answer) => {
-            let result = mempool::add_all(connection, draft, offers).await;
+        Command::Offers(offers, request, answer) => {
+            let result = mempool::add_all(connection, draft, offers, request.as_ref()).await;
             split(answer, result.map(Ok))
         }
-        Command::Block(block, origin, answer) => {
-            let result = accept::accept_block(connection, draft, *block, origin).await;
+        Command::Block(block, origin, request, answer) => {
+            let result = accept::accept_block(connection, draft, *block, origin, request).await;
             split(answer, result)
         }
         Command::Relayed { transactions, blocks, queue, answer } => {

@@ -11,7 +11,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use lanes::{Batch, Item, ItemId, Lanes};
 use raclette_chain::{address::Address, block::Block, block::Checked};
-use raclette_service::{crash_point::crash_point, queue::QueueChange};
+use raclette_service::{crash_point::crash_point, queue::QueueChange, request_id::RequestId};
 use tokio::{
     sync::broadcast::{
         Receiver,
@@ -107,11 +107,11 @@ impl Relay {
             Ok((transactions, blocks)) => {
                 for transaction in transactions {
                     let message = self.node.message(&transaction).await.ok().flatten().map(Arc::new);
-                    self.enqueue_transaction(transaction, message, Origin::Local);
+                    self.enqueue_transaction(transaction, message, Origin::Local, None);
                     crash_point("start", "transaction_resumed");
                 }
                 for block in blocks {
-                    self.enqueue_block(block, Origin::Local);
+                    self.enqueue_block(block, Origin::Local, None);
                     crash_point("start", "block_resumed");
                 }
                 self.settle().await;
@@ -149,10 +149,10 @@ impl Relay {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Transaction { transaction, message, origin, relay: true } => {
-                self.enqueue_transaction(transaction, message, origin);
+            Event::Transaction { transaction, message, origin, relay: true, request } => {
+                self.enqueue_transaction(transaction, message, origin, request);
             }
-            Event::Block { block, origin, relay: true } => self.enqueue_block(block, origin),
+            Event::Block { block, origin, relay: true, request } => self.enqueue_block(block, origin, request),
             Event::Transaction { .. }
             | Event::Block { .. }
             | Event::Tip { .. }
@@ -167,10 +167,11 @@ impl Relay {
         transaction: Arc<SignedTransaction>,
         message: Option<Arc<raclette_chain::message::SealedMessage>>,
         origin: Origin,
+        request: Option<RequestId>,
     ) {
         let owner = self.node.identity().address();
         let (sender, recipient) = (transaction.sender(), transaction.transaction().recipient);
-        let item = Item::Transaction { transaction, message };
+        let item = Item::Transaction { transaction, message, request };
         let to_recipient = self
             .node
             .members()
@@ -184,9 +185,9 @@ impl Relay {
         }
     }
 
-    fn enqueue_block(&mut self, block: Arc<Block<Checked>>, origin: Origin) {
+    fn enqueue_block(&mut self, block: Arc<Block<Checked>>, origin: Origin, request: Option<RequestId>) {
         let others = self.others(origin, &[]);
-        self.start(Item::Block(block), others, None);
+        self.start(Item::Block { block, request }, others, None);
     }
 
     /// All members that are online, but for where it came from and who has it anyway.
@@ -237,10 +238,8 @@ impl Relay {
                 tracing::info!(peer = destination.name, item = %id, why, "not taken now");
                 self.failed(&id, &destination, &why);
             } else if let Some(error) = &failed {
-                tracing::info!(peer = destination.name, item = %id, %error, "not delivered");
                 self.failed(&id, &destination, &error.to_string());
             } else {
-                tracing::debug!(peer = destination.name, item = %id, "delivered");
                 self.delivered(&id, &destination).await;
             }
             if self.progress.get(&id).is_some_and(|progress| progress.left == 0) {

@@ -36,7 +36,7 @@ async fn texts(peer: &Peer, path: &str) -> Vec<String> {
 #[tokio::test]
 async fn both_directions_are_in_one_conversation_with_money_and_status() {
     let (alice, bob) = acquainted().await;
-    alice.mine().await;
+    bob.learns(&alice, &alice.mine().await).await;
     brought(&alice, &bob, json!({"to": "bob", "amount": 7, "fee": 2, "message": "here are 7"})).await;
     brought(&bob, &alice, json!({"to": "alice", "message": "thanks"})).await;
     alice.mine().await;

@@ -13,6 +13,7 @@ use raclette_chain::{
     message::SealedMessage,
     transaction::SignedTransaction,
 };
+use raclette_service::request_id::RequestId;
 
 use crate::node::Neighbour;
 
@@ -22,8 +23,15 @@ const BATCH: usize = 500;
 /// Something to be brought to a member.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
-    Transaction { transaction: Arc<SignedTransaction>, message: Option<Arc<SealedMessage>> },
-    Block(Arc<Block<Checked>>),
+    Transaction {
+        transaction: Arc<SignedTransaction>,
+        message: Option<Arc<SealedMessage>>,
+        request: Option<RequestId>,
+    },
+    Block {
+        block: Arc<Block<Checked>>,
+        request: Option<RequestId>,
+    },
 }
 
 /// What an item is about.
@@ -37,7 +45,14 @@ impl Item {
     pub(super) fn id(&self) -> ItemId {
         match self {
             Self::Transaction { transaction, .. } => ItemId::Transaction(transaction.id()),
-            Self::Block(block) => ItemId::Block(block.hash()),
+            Self::Block { block, .. } => ItemId::Block(block.hash()),
+        }
+    }
+
+    /// The request that brought it or had it made.
+    fn request(&self) -> Option<&RequestId> {
+        match self {
+            Self::Transaction { request, .. } | Self::Block { request, .. } => request.as_ref(),
         }
     }
 }
@@ -48,6 +63,15 @@ impl fmt::Display for ItemId {
             Self::Transaction(id) => write!(f, "transaction {id}"),
             Self::Block(hash) => write!(f, "block {hash}"),
         }
+    }
+}
+
+impl Batch {
+    /// The request that everything in the batch comes of; none if there is no such one.
+    pub(super) fn request(&self) -> Option<RequestId> {
+        let (first, others) = self.items.split_first()?;
+        let request = first.request()?;
+        others.iter().all(|item| item.request() == Some(request)).then(|| request.clone())
     }
 }
 
@@ -89,7 +113,7 @@ impl Lanes {
         while items.len() < BATCH
             && let Some(item) = lane.waiting.pop_front()
         {
-            let is_block = matches!(item, Item::Block(_));
+            let is_block = matches!(item, Item::Block { .. });
             if is_block && !items.is_empty() {
                 lane.waiting.push_front(item);
                 break;

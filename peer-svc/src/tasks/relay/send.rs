@@ -18,7 +18,9 @@ use raclette_service::{
     crash_point::crash_point,
     problem::Code,
     queue::{QueueChange, QueuedRequest},
+    request_id::{self, RequestId},
 };
+use tracing::Instrument as _;
 
 use super::lanes::{Batch, Item};
 use crate::{
@@ -37,11 +39,20 @@ pub(super) struct Sent {
     pub(super) not_now: Vec<Option<String>>,
 }
 
-/// Sends a batch. An answer that refuses for ever counts as delivered: the member has judged it.
+/// Sends a batch, under the id of the request that it comes of. An answer that refuses for ever counts as delivered: the member
+/// has judged it.
 pub(super) async fn send(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
+    let request = batch.request();
+    let span = tracing::info_span!("relay", id = request.as_ref().map(RequestId::as_str));
+    request_id::within(request, try_once(net, node, batch)).instrument(span).await
+}
+
+async fn try_once(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
     crash_point("relay_sending", "begun");
     let result = match batch.items.first() {
-        Some(Item::Block(block)) => send_block(&net, &node, &batch.destination, block).await.map(|()| Vec::new()),
+        Some(Item::Block { block, .. }) => {
+            send_block(&net, &node, &batch.destination, block).await.map(|()| Vec::new())
+        }
         Some(Item::Transaction { .. }) | None => send_transactions(&net, &batch).await,
     };
     crash_point("relay_sent", "answered");
@@ -55,7 +66,19 @@ pub(super) async fn send(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
         }
         !error.permanent()
     });
+    match &failed {
+        Some(error) => tracing::info!(peer = batch.destination.name, items = %names(&batch), %error, "not delivered"),
+        None => tracing::debug!(peer = batch.destination.name, items = %names(&batch), "delivered"),
+    }
     Sent { batch, failed, not_now }
+}
+
+/// What a batch holds, for a line of the log.
+fn names(batch: &Batch) -> String {
+    match batch.items.as_slice() {
+        [only] => only.id().to_string(),
+        many => format!("{} transactions", many.len()),
+    }
 }
 
 /// Sends transactions; why the member does not take some of them now.
@@ -64,10 +87,10 @@ async fn send_transactions(net: &Net, batch: &Batch) -> Result<Vec<Option<String
         .items
         .iter()
         .filter_map(|item| match item {
-            Item::Transaction { transaction, message } => {
+            Item::Transaction { transaction, message, .. } => {
                 Some(TransactionMessage::new(transaction, message.as_deref()))
             }
-            Item::Block(_) => None,
+            Item::Block { .. } => None,
         })
         .collect();
     let answer = net.transactions(&batch.destination, &messages).await?;
@@ -142,11 +165,11 @@ pub(super) fn queue_rows(node: &Node, item: &Item, destination: &Neighbour, erro
         })
     };
     match item {
-        Item::Transaction { transaction, message } => {
+        Item::Transaction { transaction, message, .. } => {
             let body = serde_json::to_vec(&TransactionMessage::new(transaction, message.as_deref())).ok();
             row("/tx", "transaction", transaction.id().to_string(), 1, body).into_iter().collect()
         }
-        Item::Block(block) => {
+        Item::Block { block, .. } => {
             let Some(network) = node.network() else { return Vec::new() };
             let height = u64::from(block.header().height);
             let word = mining_complete(node, block).and_then(|message| serde_json::to_vec(&message).ok());
