@@ -80,7 +80,7 @@ def collection():
     for port, (role, name) in enumerate(NAMES.items(), 7701):
         variables |= {role: f"http://127.0.0.1:{port}", f"{role}_name": name}
     variables["tracker"] = "http://127.0.0.1:7700"
-    variables |= dict.fromkeys(["network_id", "height", "transaction", "payment", "job", "tip", "state_hash"], "")
+    variables |= dict.fromkeys(["network_id", "height", "transaction", "payment", "key", "job", "tip", "state_hash"], "")
     return {
         "info": {"_postman_id": stable_id("collection"), "name": "Raclette", "description": DESCRIPTION, "schema": SCHEMA},
         "item": [

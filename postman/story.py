@@ -36,6 +36,7 @@ def test(name, *lines):
 
 JSON = "const answer = pm.response.json();"
 WAIT = {"Prefer": "wait=30"}
+KEYED = {**WAIT, "Idempotency-Key": "{{key}}"}
 
 
 def problem(code):
@@ -110,13 +111,28 @@ FOLDERS = [
             ),
             Request(
                 "The sender's wallet", "sender", "get_wallet", owner=True,
-                tests=test("there is money now", JSON, "pm.expect(answer.balance).to.be.above(0);"),
+                tests=test("there is money now", JSON, "pm.expect(answer.balance).to.be.above(0);")
+                # A fresh key for the next request.
+                + ["pm.collectionVariables.set('key', 'postman-' + Date.now());"],
             ),
             Request(
-                "Money with a message", "sender", "send", 201, owner=True, headers=WAIT,
+                "Money with a message", "sender", "send", 201, owner=True, headers=KEYED,
                 body={"to": "{{recipient_name}}", "amount": 5, "message": "Here are 5 for the cheese."},
                 tests=["pm.collectionVariables.set('payment', pm.response.json().transaction.id);"]
                 + test("5 are on their way", JSON, "pm.expect(answer.transaction.amount).to.equal(5);"),
+            ),
+            Request(
+                "The same request again, by its key: nothing is paid twice", "sender", "send", 201, owner=True, headers=KEYED,
+                body={"to": "{{recipient_name}}", "amount": 5, "message": "Here are 5 for the cheese."},
+                tests=test("it is the same transaction", JSON,
+                           "pm.expect(answer.transaction.id).to.equal(pm.collectionVariables.get('payment'));")
+                + test("it is said to be a repetition", "pm.expect(pm.response.headers.get('Idempotency-Replayed')).to.equal('true');"),
+            ),
+            Request(
+                "What somebody would sign who keeps the key elsewhere", "sender", "build_transaction",
+                body={"sender": "{{sender_name}}", "to": "{{recipient_name}}", "message": "Signed elsewhere."},
+                tests=test("there are bytes to sign", JSON, "pm.expect(answer.bytes_to_sign.length).to.be.above(0);")
+                + test("the text is sealed", "pm.expect(pm.response.text().includes('elsewhere')).to.equal(false);"),
             ),
             Request(
                 "Pending transactions", "recipient", "list_ledger",
@@ -141,6 +157,15 @@ FOLDERS = [
             Request(
                 "The sender's messages", "sender", "list_messages", owner=True,
                 tests=test("what was sent can be read, too", "pm.expect(pm.response.text()).to.include('Is there any cheese left?');"),
+            ),
+            Request(
+                "With whom the recipient writes", "recipient", "list_conversations", owner=True,
+                tests=test("the sender is among them", "pm.expect(pm.response.text()).to.include(pm.collectionVariables.get('sender_name'));"),
+            ),
+            Request(
+                "The conversation with the sender", "recipient", "get_conversation", owner=True, path={"name": "{{sender_name}}"},
+                query={"limit": "10"},
+                tests=test("the newest came with 5", JSON, "pm.expect(answer.messages[0].amount).to.equal(5);"),
             ),
             Request(
                 "The newest blocks", "witness", "list_blocks", query={"limit": "5"},
@@ -210,6 +235,11 @@ FOLDERS = [
             Request(
                 "A body that is not what is wanted", "sender", "send", 422, owner=True, body={"to": "{{recipient_name}}", "sum": 5},
                 tests=problem("invalid_body"),
+            ),
+            Request(
+                "Another request with a key that was used", "sender", "send", 409, owner=True, headers=KEYED,
+                body={"to": "{{recipient_name}}", "message": "Something else."},
+                tests=problem("idempotency_key_reused"),
             ),
             Request(
                 "A transaction that nobody knows", "witness", "get_transaction", 404, path={"id": "0" * 64},
