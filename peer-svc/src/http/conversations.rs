@@ -117,7 +117,8 @@ pub(super) async fn get_conversation(
 fn counterpart(app: &App, text: &str) -> Result<Address, Problem> {
     let who = SendTo::read("name", text).map_err(Problem::parameter)?;
     app.node.address_of(&who).ok_or_else(|| {
-        Problem::new(Code::UnknownPeer, format!("No member is called {text:?}.")).mend("GET /conversations lists them all")
+        Problem::new(Code::UnknownPeer, format!("No member is called {text:?}."))
+            .mend("GET /conversations lists them all")
     })
 }
 

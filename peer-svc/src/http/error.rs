@@ -56,9 +56,8 @@ impl From<NodeError> for Problem {
             }
             NodeError::Seal(error) => seal(&error),
             NodeError::UnknownTransaction { .. } => Self::new(Code::UnknownTransaction, detail),
-            NodeError::KeyReused { .. } => {
-                Self::new(Code::IdempotencyKeyReused, detail).mend("give another request another key, best a random one")
-            }
+            NodeError::KeyReused { .. } => Self::new(Code::IdempotencyKeyReused, detail)
+                .mend("give another request another key, best a random one"),
             NodeError::KeyInUse { .. } => Self::new(Code::IdempotencyKeyInUse, detail).retry_after(AT_ONCE),
             NodeError::OtherNetwork { ours, theirs } => {
                 Self::new(Code::WrongNetwork, detail).expected(ours).seen(theirs)

@@ -100,7 +100,12 @@ async fn started_again(app: &App, noted: &Noted, wait: PreferWait) -> Result<Res
 /// A job of which it is not known how it ended.
 fn interrupted(seen: MiningJob) -> MiningJob {
     let reason = "the peer has stopped since this job began; GET /chain shows whether it had found a block";
-    MiningJob { state: MiningState::Done, outcome: Some(MiningOutcome::Failed), reason: Some(reason.to_owned()), ..seen }
+    MiningJob {
+        state: MiningState::Done,
+        outcome: Some(MiningOutcome::Failed),
+        reason: Some(reason.to_owned()),
+        ..seen
+    }
 }
 
 /// Answers with a job, after waiting as the caller prefers.

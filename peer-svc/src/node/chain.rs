@@ -113,7 +113,8 @@ impl Node {
     /// Completes when a transaction is not, or no longer, in the ledger.
     pub async fn not_pending(&self, id: &TransactionId) {
         let mut states = self.watch();
-        let is_pending = |state: &Option<Arc<State>>| state.as_ref().is_some_and(|state| state.ledger.get(id).is_some());
+        let is_pending =
+            |state: &Option<Arc<State>>| state.as_ref().is_some_and(|state| state.ledger.get(id).is_some());
         // Without a writer nothing changes any more; whoever waits has its own end.
         if states.wait_for(|state| !is_pending(state)).await.is_err() {
             std::future::pending().await

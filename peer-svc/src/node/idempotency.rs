@@ -12,8 +12,8 @@ use std::{
 use raclette_chain::encoding::sha256;
 
 use super::{Node, NodeError, writer::Command};
-pub use crate::store::idempotency::Noted;
 use crate::store;
+pub use crate::store::idempotency::Noted;
 
 /// The keys of requests that are under way.
 #[derive(Debug, Default)]

@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use raclette_api::{
-    transaction::TransactionMessage,
-    wallet::SendOrder,
-};
+use raclette_api::{transaction::TransactionMessage, wallet::SendOrder};
 use raclette_chain::{
     accounts::Account,
     address::Address,
@@ -188,8 +185,8 @@ impl Node {
         network: NetworkId,
     ) -> Result<SealedMessage, NodeError> {
         let recipient = self.known_key(&transaction.recipient);
-        let recipient = recipient
-            .ok_or_else(|| NodeError::RecipientKeyUnknown { address: transaction.recipient.to_string() })?;
+        let recipient =
+            recipient.ok_or_else(|| NodeError::RecipientKeyUnknown { address: transaction.recipient.to_string() })?;
         let (sender, binding) = (transaction.sender.clone(), transaction.binding(network));
         let sealing = move || SealedMessage::seal(&text, &recipient, &sender, &binding);
         Ok(tokio::task::spawn_blocking(sealing).await.map_err(|_| NodeError::ShuttingDown)??)

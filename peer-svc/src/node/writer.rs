@@ -28,8 +28,7 @@ use tokio::sync::oneshot;
 
 use super::{
     BlockOutcome, Event, KeyChange, Keyed, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock,
-    WriterEnds, accept,
-    draft::Draft, mempool, storage::try_room, told,
+    WriterEnds, accept, draft::Draft, mempool, storage::try_room, told,
 };
 use crate::store::{self, StoreError, idempotency, meta, tidying::Tidying};
 
@@ -446,10 +445,7 @@ async fn members(
     Ok(())
 }
 
-async fn change_key(
-    connection: &mut SqliteConnection,
-    change: KeyChange,
-) -> Result<Result<(), NodeError>, StoreError> {
+async fn change_key(connection: &mut SqliteConnection, change: KeyChange) -> Result<Result<(), NodeError>, StoreError> {
     match change {
         KeyChange::Note(noted) => {
             if idempotency::get(&mut *connection, &noted.key).await?.is_some() {

@@ -25,14 +25,13 @@ pub struct Noted {
 /// # Errors
 /// When SQLite fails; also when the key is there already, which whoever calls has to look at before.
 pub async fn insert(connection: &mut SqliteConnection, noted: &Noted, kept: u32) -> Result<(), StoreError> {
-    let inserted =
-        sqlx::query("insert into idempotency_keys (key, request, subject, answer) values (?, ?, ?, ?)")
-            .bind(&noted.key)
-            .bind(noted.request.as_slice())
-            .bind(&noted.subject)
-            .bind(&noted.answer)
-            .execute(&mut *connection)
-            .await?;
+    let inserted = sqlx::query("insert into idempotency_keys (key, request, subject, answer) values (?, ?, ?, ?)")
+        .bind(&noted.key)
+        .bind(noted.request.as_slice())
+        .bind(&noted.subject)
+        .bind(&noted.answer)
+        .execute(&mut *connection)
+        .await?;
     sqlx::query("delete from idempotency_keys where id <= ?")
         .bind(inserted.last_insert_rowid() - i64::from(kept))
         .execute(connection)

@@ -227,13 +227,7 @@ pub async fn conversations(
     rows.into_iter()
         .map(|(counterpart, count, sent, newest, last)| {
             let counterpart = Address::from_bytes(bytes32("an address", &counterpart)?);
-            Ok(Exchanged {
-                counterpart,
-                count: from_sql(count)?,
-                sent: from_sql(sent)?,
-                newest,
-                last: from_sql(last)?,
-            })
+            Ok(Exchanged { counterpart, count: from_sql(count)?, sent: from_sql(sent)?, newest, last: from_sql(last)? })
         })
         .collect()
 }

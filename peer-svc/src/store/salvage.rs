@@ -158,9 +158,8 @@ async fn mail(from: &mut SqliteConnection, network: &NetworkId) -> Vec<Item> {
 async fn keys(from: &mut SqliteConnection) -> Vec<Noted> {
     type Row = (String, Vec<u8>, String, Option<String>);
     let stored: Vec<Row> = rows(from, "idempotency_keys", "key, request, subject, answer").await;
-    let decode = |(key, request, subject, answer): Row| {
-        Some(Noted { key, request: request.try_into().ok()?, subject, answer })
-    };
+    let decode =
+        |(key, request, subject, answer): Row| Some(Noted { key, request: request.try_into().ok()?, subject, answer });
     stored.into_iter().filter_map(decode).collect()
 }
 

@@ -104,7 +104,12 @@ async fn who_is_unknown_and_what_is_malformed_is_told() {
     let (alice, bob) = acquainted().await;
     assert_eq!(alice.own_get("/conversations/bob").await.ok()["messages"], json!([]));
     alice.own_get("/conversations/nobody").await.expect(404, Some("unknown_peer"));
-    for path in ["/conversations/Bob", "/conversations/bob?order=best", "/conversations/bob?limit=0", "/conversations?limit=501"] {
+    for path in [
+        "/conversations/Bob",
+        "/conversations/bob?order=best",
+        "/conversations/bob?limit=0",
+        "/conversations?limit=501",
+    ] {
         alice.own_get(path).await.expect(400, Some("invalid_parameter"));
     }
     let address = bob.address().to_string();

@@ -297,7 +297,10 @@ mod tests {
     fn there_is_one_message_at_most() {
         let (digest, sealed) = ("ab".repeat(32), of::<SealedMessageJson>());
         let with_message = |mut message: Value| {
-            message.as_object_mut().unwrap().extend([(String::from("sender"), json!("a")), (String::from("to"), json!("b"))]);
+            message
+                .as_object_mut()
+                .unwrap()
+                .extend([(String::from("sender"), json!("a")), (String::from("to"), json!("b"))]);
             order(&message).map(|order| order.message).map_err(|error| error.field)
         };
         assert!(matches!(with_message(json!({"sealed_message": sealed})), Ok(BuildMessage::Sealed(_))));

@@ -23,15 +23,8 @@ const BATCH: usize = 500;
 /// Something to be brought to a member.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
-    Transaction {
-        transaction: Arc<SignedTransaction>,
-        message: Option<Arc<SealedMessage>>,
-        request: Option<RequestId>,
-    },
-    Block {
-        block: Arc<Block<Checked>>,
-        request: Option<RequestId>,
-    },
+    Transaction { transaction: Arc<SignedTransaction>, message: Option<Arc<SealedMessage>>, request: Option<RequestId> },
+    Block { block: Arc<Block<Checked>>, request: Option<RequestId> },
 }
 
 /// What an item is about.

@@ -31,8 +31,9 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::to_hex, event::*, explain::*, history::*, membership::*,
-    message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::to_hex, event::*, explain::*,
+    history::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*,
+    wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.

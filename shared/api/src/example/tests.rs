@@ -18,8 +18,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::from_hex, event::*, explain::*, history::*, membership::*,
-    message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*, wallet::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::from_hex, event::*, explain::*,
+    history::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*,
+    wallet::*,
 };
 
 #[test]

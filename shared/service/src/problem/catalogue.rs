@@ -299,7 +299,10 @@ pub fn example(code: Code) -> Problem {
         Code::BlockRefused => problem = problem.with("rule", "not_enough_work"),
         _ => {}
     }
-    if matches!(code, Code::TooManyRequests | Code::NotReady | Code::ShuttingDown | Code::LedgerFull | Code::IdempotencyKeyInUse) {
+    if matches!(
+        code,
+        Code::TooManyRequests | Code::NotReady | Code::ShuttingDown | Code::LedgerFull | Code::IdempotencyKeyInUse
+    ) {
         problem = problem.retry_after(2);
     }
     problem.complete(path, "7f1c0b7f8a2d4c0c9f4f0a3d5b6e7a81");
