@@ -280,8 +280,12 @@ mod tests {
         BuildOrder::try_from(with::<BuildRequest>(pointer, value)).unwrap_err().field
     }
 
+    fn request(json: &Value) -> BuildRequest {
+        serde_json::from_value(json.clone()).unwrap()
+    }
+
     fn order(json: &Value) -> Result<BuildOrder, ApiError> {
-        serde_json::from_value::<BuildRequest>(json.clone()).unwrap().try_into()
+        request(json).try_into()
     }
 
     #[test]

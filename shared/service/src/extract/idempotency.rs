@@ -80,17 +80,18 @@ impl IntoParams for IdempotencyKey {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderMap, HeaderValue};
+    use http::{HeaderMap, HeaderName, HeaderValue};
 
-    use super::{IdempotencyKey, LONGEST, NAME};
+    use super::{IdempotencyKey, LONGEST};
     use crate::problem::Code;
 
+    fn with_keys(values: &[&str]) -> HeaderMap {
+        let values = values.iter().map(|value| HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        values.map(|value| (HeaderName::from_static("idempotency-key"), value)).collect()
+    }
+
     fn read(values: &[&str]) -> Result<Option<String>, Code> {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(NAME, HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        }
-        IdempotencyKey::from_headers(&headers).map(|key| key.0).map_err(|problem| problem.code())
+        IdempotencyKey::from_headers(&with_keys(values)).map(|key| key.0).map_err(|problem| problem.code())
     }
 
     #[test]
