@@ -181,3 +181,22 @@ pub(super) async fn lift_bans(State(app): State<App>, Path(text): Path<String>) 
     }
     Ok(StatusCode::NO_CONTENT)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bans, Culprit};
+
+    #[test]
+    fn blocks_that_were_on_their_way_already_are_one_ban_and_another_source_is_another() {
+        let bans = Bans::default();
+        let culprit = |ip: &str| Some(Culprit { ip: ip.parse().unwrap(), claimed: None });
+        for source in [culprit("192.0.2.7"), culprit("192.0.2.7"), None] {
+            bans.punish(source);
+        }
+        assert_eq!(bans.counts(), (1, 1));
+        bans.punish(culprit("192.0.2.8"));
+        assert_eq!(bans.counts(), (2, 2));
+        assert_eq!(bans.lift("192.0.2.7".parse().unwrap()), 1);
+        assert_eq!(bans.counts(), (1, 2), "what was lifted stays counted");
+    }
+}
