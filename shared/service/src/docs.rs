@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::{
     Router,
+    body::Bytes,
     extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
     routing::get,
@@ -19,10 +20,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
 pub use self::document::complete;
-use crate::{
-    extract::Json,
-    problem::{Code, Problem},
-};
+use crate::problem::{Code, Problem};
 
 /// What the pages may load and call: themselves and this service. Swagger UI writes styles into the page, and draws
 /// with `data:` images.
@@ -33,6 +31,8 @@ const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
 /// What stands on top of the pages: the way to the service's own page.
 const WAY_BACK: &str = "<p style=\"margin: 0; padding: 0.6rem 1.2rem; background: #f5bd1f; font: 16px system-ui, \
     sans-serif\"><a href=\"/\" style=\"color: #2a2005\">&larr; The page of this service</a></p>\n<div id=\"swagger-ui\">";
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The files of the pages change with the program only.
 const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
@@ -45,9 +45,11 @@ where
     S: Clone + Send + Sync + 'static,
 {
     let pages = Pages { title: escaped(title), config: Arc::new(config()) };
-    let openapi = Arc::new(complete(openapi));
+    // Written once: as a value it would take many times as much memory for as long as the service runs.
+    let openapi = serde_json::to_vec(&complete(openapi)).expect("the document holds nothing that JSON cannot");
+    let openapi = ([(header::CONTENT_TYPE, JSON)], Bytes::from(openapi));
     Router::new()
-        .route("/openapi.json", get(|| async move { Json(openapi).into_response() }))
+        .route("/openapi.json", get(|| async move { openapi }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
         .route("/docs/", get(|State(pages): State<Pages>| async move { pages.file("index.html") }))
         .route(
