@@ -80,6 +80,10 @@ async fn crashes(times: usize) -> usize {
         let fault = if place.starts_with("queue") { Fault::Drop(60) } else { Fault::None };
         network.disturb("alice", "bob", fault);
         let at = format!("{place}:{}", 1 + time / PLACES.len() % 4);
+        // A sender may have 64 transactions without a fee in a ledger, so that some have to be confirmed now and then.
+        if time % 4 == 3 {
+            network.peer("bob").mine().await;
+        }
         let alice = network.peer_mut("alice");
         alice.start_process_with(&[("RACLETTE_CRASH_AT", &at)]);
         let mut number = 0;
@@ -185,9 +189,9 @@ async fn delivered_thrice(blocks: usize, each: usize) {
             let _ = deliver(bob, left.swap_remove(dice.pick(left.len()))).await;
         }
     }
-    // What came too early, and so was refused, fits now; what was taken is known.
+    // What came too early, and so was refused, fits now, if it is not too much for the ledger before the next block.
     for item in &items {
-        deliver(bob, item).await.expect("it fits or is known");
+        let _ = deliver(bob, item).await;
     }
     let expected = Peer::state_at(carol.port).await.expect("carol has the chain");
     assert_eq!(carol.height().await as usize, blocks + 1);
@@ -302,17 +306,19 @@ async fn links_that_cut_and_reset_at_random_lose_nothing_and_double_nothing() {
     assert!(received(network.peer("bob")).await.values().all(|count| *count == 1));
 }
 
-/// While all but alice and bob are away, so many transactions are sent; then they return. The most rows that waited, and
-/// the size of alice's file then.
-async fn outage(transactions: usize) -> (u64, u64) {
-    let mut network = Network::with(settings(), &["alice", "bob", "carol", "dave"]).await;
-    for name in ["carol", "dave"] {
+/// While these peers are away, so many transactions are sent to all others in turn; then they return. The most rows that
+/// waited, and the size of alice's file then.
+async fn outage(away: &[&str], transactions: usize) -> (u64, u64) {
+    let names: Vec<_> = ["alice", "bob"].iter().chain(away).copied().collect();
+    let mut network = Network::with(settings(), &names).await;
+    for name in away {
         network.peer_mut(name).stop().await;
     }
+    let recipient = |number: usize| names[1 + number % (names.len() - 1)];
     let mut most = 0;
     for number in 0..transactions {
-        let to = ["bob", "carol", "dave"][number % 3];
-        network.peer("alice").try_send_at_once(to, &format!("message {number}")).await.unwrap();
+        let text = format!("message {number}");
+        network.peer("alice").try_send_at_once(recipient(number), &text).await.unwrap();
         if number % 50 == 49 {
             network.peer("bob").mine().await;
             most = most.max(network.peer("alice").queue().await.counts.waiting);
@@ -320,12 +326,12 @@ async fn outage(transactions: usize) -> (u64, u64) {
     }
     most = most.max(network.peer("alice").queue().await.counts.waiting);
     let size = std::fs::metadata(network.peer("alice").directory.join("peer.sqlite")).unwrap().len();
-    for name in ["carol", "dave"] {
+    for name in away {
         network.peer_mut(name).start().await;
     }
-    for name in ["carol", "dave"] {
+    for name in away {
         network.peer(name).ready().await;
-        let expected = (0..transactions).filter(|number| ["bob", "carol", "dave"][number % 3] == name).count();
+        let expected = (0..transactions).filter(|number| recipient(*number) == *name).count();
         eventually("it has all that was sent to it", 5 * SOON, async || {
             (received(network.peer(name)).await.len() == expected).then_some(())
         })
@@ -338,7 +344,7 @@ async fn outage(transactions: usize) -> (u64, u64) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_for_peers_that_are_away_is_bounded_and_arrives() {
-    let (most, _) = outage(60).await;
+    let (most, _) = outage(&["carol", "dave"], 60).await;
     // Their own 40 messages, and the last block; everything else they fetch when they are back.
     assert!(most <= 50, "{most} rows");
 }
@@ -348,7 +354,7 @@ async fn what_waits_for_peers_that_are_away_is_bounded_and_arrives() {
 #[expect(clippy::print_stdout, reason = "the figure is what it is run for")]
 async fn what_waits_in_an_hour_of_peers_down_is_bounded_and_arrives() {
     let transactions = scaled(3_600.0) as usize;
-    let (most, size) = outage(transactions).await;
-    println!("{transactions} transactions: at most {most} rows, {} KiB of file", size >> 10);
+    let (most, size) = outage(&["carol", "dave", "erin", "frank", "grace"], transactions).await;
+    println!("{transactions} transactions, five peers down: at most {most} rows, {} KiB of file", size >> 10);
     assert!(most <= 20_000 && size <= 64 << 20);
 }

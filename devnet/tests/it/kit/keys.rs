@@ -12,6 +12,9 @@ pub(crate) fn pem_of(name: &str) -> Option<&'static str> {
         "bob" => Some(testing::BOB_PEM),
         "carol" => Some(testing::CAROL_PEM),
         "dave" => Some(testing::DAVE_PEM),
+        "erin" => Some(include_str!("../../keys/erin.pem")),
+        "frank" => Some(include_str!("../../keys/frank.pem")),
+        "grace" => Some(include_str!("../../keys/grace.pem")),
         _ => None,
     }
 }
