@@ -97,6 +97,24 @@ async fn a_peer_killed_with_sigkill_comes_back_with_all_it_had_acknowledged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_peer_whose_log_is_on_a_full_disk_works_all_the_same() {
+    let mut network = Network::of(&["alice"]).await;
+    let bob = network.add("bob");
+    // Every write to it fails as on a full disk.
+    bob.log_to("/dev/full");
+    bob.start_process_with(&[("RACLETTE_LOG", "debug")]);
+    network.peer("bob").ready().await;
+    network.everybody_knows_everybody().await;
+    let bob = network.peer("bob");
+    bob.mine().await;
+    bob.send("alice", Some(5), Some("no room for a log")).await;
+    network.peer("alice").receives("no room for a log").await;
+    bob.mine().await;
+    network.agreement().await;
+    network.peer_mut("bob").stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_peer_that_never_found_its_tracker_stops_at_once() {
     let mut network = Network::tracker_alone(Settings::default()).await;
     network.tracker.stop().await;

@@ -26,7 +26,13 @@ pub fn init(arguments: &LogArgs) -> Result<(), FilterError> {
     let filter = EnvFilter::builder()
         .parse(&arguments.log)
         .map_err(|error| FilterError { filter: arguments.log.clone(), reason: error.to_string() })?;
-    let log = fmt().with_env_filter(filter).with_writer(AboveBar::default).with_ansi(io::stderr().is_terminal());
+    let log = fmt()
+        // A line that cannot be written, as on a full disk, is lost. Complaining to standard error, which is where the line
+        // was to go, would panic, and take the task with it that had something to say.
+        .log_internal_errors(false)
+        .with_env_filter(filter)
+        .with_writer(AboveBar::default)
+        .with_ansi(io::stderr().is_terminal());
     let started = match arguments.log_format {
         LogFormat::Human => log.finish().try_init(),
         LogFormat::Json => log.json().flatten_event(true).finish().try_init(),

@@ -35,6 +35,8 @@ pub(crate) struct Service {
     running: Option<Running>,
     /// What stands between it and the other services, if anything does.
     proxy: Option<Proxy>,
+    /// Where its log goes as a process of its own.
+    log_file: PathBuf,
 }
 
 #[derive(Debug)]
@@ -59,7 +61,13 @@ impl Service {
     /// A service that does not run yet. Its key is the committed one of its name.
     pub(crate) fn new(role: Role, name: &str, directory: PathBuf, arguments: Vec<String>) -> Self {
         keys::provide(name, &directory);
-        Self { role, name: name.to_owned(), port: 0, directory, arguments, running: None, proxy: None }
+        let log_file = directory.join("log.txt");
+        Self { role, name: name.to_owned(), port: 0, directory, arguments, running: None, proxy: None, log_file }
+    }
+
+    /// Has its log written there from its next start as a process on.
+    pub(crate) fn log_to(&mut self, file: &str) {
+        self.log_file = file.into();
     }
 
     /// Lets the other services reach it through a proxy from its next start on.
@@ -130,7 +138,7 @@ impl Service {
             Role::Tracker => "tracker",
             Role::Peer => "peer",
         };
-        let log = std::fs::File::options().append(true).create(true).open(self.directory.join("log.txt")).unwrap();
+        let log = std::fs::File::options().append(true).create(true).open(&self.log_file).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_devnet"))
             .arg(role)
             .args(self.full_arguments())
