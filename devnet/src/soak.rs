@@ -107,9 +107,13 @@ async fn attack_and_judge(
     stop.cancel();
     while clients.join_next().await.is_some() {}
     ground.heal(&diary).await?;
-    healing::tie(ground).await?;
-    ground.heal(&diary).await?;
-    let settled = healing::wait(ground).await?;
+    let mut settled = healing::wait(ground).await?;
+    if settled.confirmed.is_some() {
+        // Once more after a tie, which no attack is sure to leave behind.
+        healing::tie(ground).await?;
+        ground.heal(&diary).await?;
+        settled = healing::longer(&settled, &healing::wait(ground).await?);
+    }
     diary.write(|history| history.settled = settled);
     looking.cancel();
     while observers.join_next().await.is_some() {}

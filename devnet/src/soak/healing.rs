@@ -50,6 +50,19 @@ async fn height(peer: &Caller) -> Result<(u64, String), SendError> {
     Ok((number(&status["tip"], "height"), text(&status["tip"], "hash")))
 }
 
+/// The longer of two healings in each respect; what never happened in one of them never happened.
+pub(super) fn longer(one: &Settled, other: &Settled) -> Settled {
+    let longer = |one: Option<u64>, other: Option<u64>| Some(one?.max(other?));
+    Settled {
+        tips: longer(one.tips, other.tips),
+        ledgers: longer(one.ledgers, other.ledgers),
+        lists: longer(one.lists, other.lists),
+        queues: longer(one.queues, other.queues),
+        spread: longer(one.spread, other.spread),
+        confirmed: longer(one.confirmed, other.confirmed),
+    }
+}
+
 /// Waits for agreement and empty queues, and then tries whether news spreads.
 pub(super) async fn wait(ground: &Ground) -> Result<Settled, Failure> {
     let callers: Vec<_> = ground.services().map(Caller::new).collect::<Result<_, _>>()?;

@@ -12,7 +12,7 @@ use raclette_api::{
 };
 use serde_json::Value;
 
-use crate::kit::{Network, Settings, http, scaled, until};
+use crate::kit::{Network, SOON, Settings, http, scaled, until};
 
 /// What `/readyz` says, and why.
 async fn readiness(network: &Network, name: &str) -> (String, String) {
@@ -110,10 +110,16 @@ async fn kills(times: usize) -> Vec<Duration> {
         network.peer_mut("bob").kill().await;
         let killed = Instant::now();
         for who in ["alice", "carol"] {
-            until("the dead peer's connection details are deleted", async || {
+            let knows = async || {
                 network.peer(who).record_of("bob").await.is_some_and(|record| record.state == PeerState::Offline)
-            })
-            .await;
+            };
+            while !knows().await {
+                if killed.elapsed() > SOON {
+                    let page: serde_json::Value = network.tracker.get("/timeline?limit=50").await;
+                    panic!("kill {time}: {who} does not know it, and the tracker says {page}");
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
         took.push(killed.elapsed());
         let page: TimelinePage = network.tracker.get("/timeline?name=bob&limit=2").await;

@@ -5,7 +5,7 @@ use std::{process::Stdio, time::Duration};
 use tokio::{process::Command, time::timeout};
 
 /// Long enough for a soak of half a minute, its healing, and a slow machine.
-const PATIENCE: Duration = Duration::from_secs(400);
+const PATIENCE: Duration = Duration::from_secs(900);
 
 /// Runs a soak of so many minutes, perhaps with a bug planted; whether all held, and what it said.
 async fn soak(minutes: &str, seed: &str, bug: Option<&str>) -> (bool, String) {
