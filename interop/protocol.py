@@ -398,6 +398,11 @@ def leave_bytes(message):
     return preimage("raclette/leave/1", unhex(message["network_id"], 32), *fields)
 
 
+def receipt_bytes(message):
+    fields = (unhex(message["transaction"], 32), address_bytes(message["recipient"]), u64(message["received"]))
+    return preimage("raclette/receipt/1", unhex(message["network_id"], 32), *fields)
+
+
 KINDS = {"online": 1, "offline": 2, "left": 3}
 
 
@@ -447,4 +452,5 @@ MEMBERSHIP_BYTES = {
     "notice": notice_bytes,
     "mining_complete": mining_complete_bytes,
     "probe": probe_bytes,
+    "receipt": receipt_bytes,
 }

@@ -73,6 +73,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "BITS")]
     pub(crate) key_bits: Option<String>,
 
+    /// Let the owners of the peers give links faults: PUT /chaos
+    #[arg(long)]
+    pub(crate) chaos: bool,
+
     /// Show the logs of all services here too, each line with its service's name. They are always written to log.txt in
     /// the service's directory
     #[arg(long, short)]

@@ -101,6 +101,9 @@ fn peer(options: &Options, index: u16, tracker: &str) -> Service {
     let port = options.base_port + 1 + index;
     let mut arguments = common("peer", options, port, &directory);
     arguments.extend(["--name".into(), name.clone().into(), "--tracker".into(), tracker.into()]);
+    if options.chaos {
+        arguments.push("--chaos".into());
+    }
     Service { name, role: Role::Peer, port, directory, arguments, survives_file_limit: false }
 }
 
@@ -153,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_command_line_of_a_service_is_one_that_the_program_understands() {
-        let plan = plan(&["--peers", "2", "--liveness-interval", "2s", "--key-bits", "2048"]);
+        let plan = plan(&["--chaos", "--peers", "2", "--liveness-interval", "2s", "--key-bits", "2048"]);
         cli::check(&plan).unwrap_or_else(|error| panic!("{error}"));
         let wrong = services(&Cli::parse_from(["devnet", "--key-bits", "1024"]).options);
         assert!(cli::check(&wrong).unwrap_err().to_string().contains("1024"));

@@ -70,6 +70,10 @@ pub struct Config {
     #[arg(long, env = "RACLETTE_TRACKER_INTERVAL", value_name = "TIME", default_value = "30s", value_parser = duration)]
     pub tracker_interval: Duration,
 
+    /// For learning and testing: let the owner give links faults with PUT /chaos (delay, loss, partition, pause)
+    #[arg(long, env = "RACLETTE_CHAOS")]
+    pub chaos: bool,
+
     /// Make the database anew: keep the damaged one aside, take over all that is sound in it, block by block, and fetch the
     /// rest from other peers. Key and token stay as they are
     #[arg(long)]

@@ -2,10 +2,11 @@
 //!
 //! - For the network, open to everybody: `status`, `membership`, `transactions`, `build`, `chain`, `blocks` (with
 //!   `compact`), `race`, `explain`, `history`; `events`, which tells the owner more.
-//! - For the owner, behind a token: `wallet`, `mail`, `conversations`, `mining`, `queue`, and `bans`, which also cuts off who deserves it.
+//! - For the owner, behind a token: `wallet`, `mail`, `conversations`, `mining`, `queue`, `propagation`,
+//!   and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
 //!   requests), `idempotency` (requests that come again), `health` (what `/readyz` looks at), `metrics` (what `/metrics`
-//!   says), `page` (the page at `/`).
+//!   says), `page` (the page at `/`), `chaos` (faults for whoever learns or tests).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.
@@ -15,6 +16,7 @@ mod bans;
 mod blocks;
 mod build;
 mod chain;
+mod chaos;
 mod compact;
 mod conversations;
 mod error;
@@ -28,6 +30,7 @@ mod membership;
 mod metrics;
 mod mining;
 mod page;
+mod propagation;
 mod queue;
 mod quickstart;
 mod race;
@@ -43,6 +46,7 @@ use raclette_chain::address::Address;
 use raclette_service::{
     access::{OwnerGate, owner_only},
     backup::{self, Backups},
+    chaos::Chaos,
     docs,
     extract::PreferWait,
     layers::body_limit,
@@ -95,6 +99,8 @@ pub struct Parts {
     pub gate: OwnerGate,
     /// How the owner calls this peer, for the commands that problems name.
     pub curl: Curl,
+    /// Faults of the links, if this peer was started for that.
+    pub chaos: Option<Chaos>,
     /// Ends all waiting in handlers when the peer stops.
     pub stopping: CancellationToken,
 }
@@ -207,9 +213,12 @@ pub fn router(app: App) -> (Router, OpenApi) {
         .merge(raclette_service::metrics::route(app.metrics.clone(), move |scrape| {
             metrics::read(measured.clone(), scrape)
         }));
-    let (router, openapi) = routes.with_state(app).split_for_parts();
+    let (router, openapi) = routes.with_state(app.clone()).split_for_parts();
     let openapi = docs::complete(openapi);
-    (router.merge(docs::routes(openapi.clone(), &title)).merge(page), openapi)
+    let router = router.merge(docs::routes(openapi.clone(), &title)).merge(page);
+    let router =
+        if app.chaos.is_some() { router.layer(middleware::from_fn_with_state(app, chaos::interfere)) } else { router };
+    (router, openapi)
 }
 
 /// What the owner calls.
@@ -223,8 +232,13 @@ fn owner() -> OpenApiRouter<App> {
         .routes(routes!(mining::start_mining))
         .routes(routes!(mining::get_mining_job, mining::cancel_mining_job))
         .routes(routes!(queue::list_queue))
+        .routes(routes!(queue::list_queue_destinations))
+        .routes(routes!(queue::retry_destination))
         .routes(routes!(queue::retry_queued))
         .routes(routes!(queue::discard_queued))
+        .routes(routes!(propagation::get_transaction_propagation))
+        .routes(routes!(propagation::get_block_propagation))
+        .routes(routes!(chaos::get_chaos, chaos::put_chaos, chaos::end_chaos))
         .routes(routes!(bans::list_bans))
         .routes(routes!(bans::lift_bans))
         .routes(routes!(history::audit_chain))
@@ -248,6 +262,7 @@ fn network() -> OpenApiRouter<App> {
         .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
         .routes(routes!(transactions::get_transaction))
         .routes(routes!(transactions::get_message))
+        .routes(routes!(transactions::get_receipt))
         .routes(routes!(build::build_transaction))
         .routes(routes!(explain::check_transaction))
         .routes(routes!(explain::prove_transaction))

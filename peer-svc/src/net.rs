@@ -10,6 +10,7 @@ use raclette_api::{
     message::SealedMessageJson,
     mining::{MiningComplete, MiningCompleteAnswer},
     network::{GenesisAccepted, GenesisReport, NetworkInfo},
+    receipt::Receipt,
     transaction::{LedgerPage, SubmitResults, TransactionMessage},
 };
 use raclette_chain::{
@@ -185,6 +186,14 @@ impl Net {
     /// When the peer does not answer as it should, or has not got it.
     pub async fn message(&self, peer: &Neighbour, id: &TransactionId) -> Result<SealedMessageJson, SendError> {
         Ok(self.client.get_json(&peer.callee(), &format!("/tx/{id}/message"), &self.options(Some(SHORT))).await?.body)
+    }
+
+    /// Asks a recipient's peer for the receipt of a transaction.
+    ///
+    /// # Errors
+    /// When the peer does not answer as it should, or does not have the transaction or its message.
+    pub async fn receipt(&self, peer: &Neighbour, id: &TransactionId) -> Result<Receipt, SendError> {
+        Ok(self.client.get_json(&peer.callee(), &format!("/tx/{id}/receipt"), &self.options(Some(SHORT))).await?.body)
     }
 
     /// Sends transactions to a peer.

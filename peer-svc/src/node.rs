@@ -23,6 +23,8 @@ mod lives;
 mod mail;
 mod mempool;
 mod probe;
+mod propagation;
+mod receipts;
 mod recheck;
 mod reorg;
 mod side;
@@ -55,9 +57,10 @@ pub use idempotency::{KeyChange, Keyed, Noted, Taken, Turn};
 use later::LaterBlocks;
 pub use later::{MAX_KEPT, MAX_KEPT_AHEAD, MAX_KEPT_PER_SENDER};
 pub use lives::{Moment, What};
-pub use mail::{Balance, Correspondence, DELIVERY, MailItem, Order};
+pub use mail::{Balance, Correspondence, DELIVERY, MailItem, Order, RELAYED_BLOCK, RELAYED_TRANSACTION};
 pub use mempool::{Incoming, TransactionOutcome};
 pub use probe::{ProbeOrder, Probes};
+pub use propagation::{ItemId, Mark, Marks, Propagation};
 pub use reorg::{Alarm, ReorgEntry};
 pub use state::State;
 pub use storage::Storage;
@@ -108,6 +111,10 @@ pub struct Node {
     refused: RefusedBlocks,
     /// Blocks from the near future.
     later: LaterBlocks,
+    /// Who has what.
+    propagation: Propagation,
+    /// Receipts that were signed lately.
+    receipts: receipts::Receipts,
     /// Bounds walks over the chain that anybody may ask for to one at a time.
     explaining: Semaphore,
     /// Held by the audit that runs.
@@ -161,6 +168,8 @@ impl Node {
             side: std::sync::Mutex::new(side::SideBudget::new(std::time::Instant::now())),
             refused: RefusedBlocks::default(),
             later: LaterBlocks::default(),
+            propagation: Propagation::default(),
+            receipts: receipts::Receipts::default(),
             explaining: Semaphore::new(1),
             auditing: audit::AuditTurn::default(),
             sending: Mutex::new(()),

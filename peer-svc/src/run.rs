@@ -18,6 +18,7 @@ use raclette_service::{
     access::{MemberLookup, TokenError},
     backup::Backups,
     build::Build,
+    chaos::Chaos,
     client::{CallOptions, Client, Destination},
     config::ListenError,
     crash_point::crash_point,
@@ -44,7 +45,10 @@ use crate::{
     rebuild,
     status::Status,
     store::{self, StoreError, meta},
-    tasks::{self, later::Later, membership::Membership, queue::NodeQueue, relay::Relay, sync::Sync, wallet::Wallet},
+    tasks::{
+        self, later::Later, membership::Membership, queue::NodeQueue, receipts::Receipts, relay::Relay, sync::Sync,
+        wallet::Wallet,
+    },
 };
 
 /// What this is.
@@ -152,7 +156,9 @@ pub async fn run_and_tell(
     let (node, ends) = Node::new(identity, readers.clone(), state, members);
     let status = Arc::new(stored_status(&config, &readers).await?);
 
+    let chaos = config.chaos.then(Chaos::default);
     let client = Client::new(config.limits.client(), config.access.address_policy(listening.ip()))?;
+    let client = client.with_chaos(chaos.clone());
     let tracker = Destination::configured("tracker", None, &config.tracker.host, config.tracker.port);
     let join_token = config.join_token.as_deref().map(Arc::from);
     let net = Net::new(client, tracker, join_token, &owner);
@@ -198,6 +204,7 @@ pub async fn run_and_tell(
         probes,
         gate,
         curl: Curl { url: base_url(&host, port), token: config.access.curl_option(&directory) },
+        chaos,
         stopping: waiting.clone(),
     });
     let (router, _) = http::router(app);
@@ -279,6 +286,8 @@ fn start_tasks(
     });
     let relay = Relay::new(Arc::clone(node), net.clone());
     running.spawn("relay", relay.run(stopping.clone()));
+    let receipts = Receipts::new(Arc::clone(node), net.clone());
+    running.spawn("receipts", receipts.run(config.sync_interval, stopping.clone()));
     running.spawn("mail", tasks::mail::run(Arc::clone(node), net.clone(), stopping.clone()));
 
     let mut options = CallOptions::default();

@@ -4,6 +4,7 @@
 //! - [`probe`]: looks for other members on the tracker's behalf.
 //! - [`relay`]: brings new transactions and blocks to the other members.
 //! - [`queue`]: keeps trying what could not be delivered.
+//! - [`receipts`]: has recipients confirm what the owner sent, and delivers it again to whoever lacks it.
 //! - [`sync`]: compares chain and ledger with others, and fetches what is missing.
 //! - [`later`]: accepts blocks from the near future when their time comes.
 //! - [`mail`]: fetches messages whose transactions came alone, and tells of new ones in the log.
@@ -14,6 +15,7 @@ pub mod mail;
 pub mod membership;
 pub mod probe;
 pub mod queue;
+pub mod receipts;
 pub mod relay;
 pub mod sync;
 pub mod wallet;

@@ -59,6 +59,8 @@ impl From<NodeError> for Problem {
             NodeError::KeyReused { .. } => Self::new(Code::IdempotencyKeyReused, detail)
                 .mend("give another request another key, best a random one"),
             NodeError::KeyInUse { .. } => Self::new(Code::IdempotencyKeyInUse, detail).retry_after(AT_ONCE),
+            NodeError::NoReceipt { .. } => Self::new(Code::NotFound, detail),
+            NodeError::MessageMissing { .. } => Self::new(Code::UnknownMessage, detail),
             NodeError::OtherNetwork { ours, theirs } => {
                 Self::new(Code::WrongNetwork, detail).expected(ours).seen(theirs)
             }

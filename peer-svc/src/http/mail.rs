@@ -75,7 +75,10 @@ pub(super) fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem
         TransactionPlace::Confirmed { height, confirmations, .. } => (Some(height), Some(confirmations)),
         TransactionPlace::Pending | TransactionPlace::Dropped => (None, None),
     };
+    let receipt = app.node.network().filter(|_| item.sent).and_then(|network| item.receipt(&network));
     MessageEntry {
+        delivered: item.delivered.filter(|_| item.sent),
+        receipt,
         id: item.transaction.id().to_string(),
         direction: if item.sent { Direction::Sent } else { Direction::Received },
         from: from.to_string(),

@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use raclette_api::{
     encoding,
-    queue::{QueueCounts, QueueEntry, QueuePage, QueueState},
+    queue::{QueueDestinations, QueuePage},
 };
 use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::{
@@ -11,7 +11,7 @@ use raclette_service::{
     clock::now_ms,
     extract::{Path, Query},
     problem::{Code, CommonProblems, Problem},
-    queue::{Filter, QueueChange, QueueHandle, Row, StateFilter, sql},
+    queue::{Filter, QueueChange, StateFilter, sql, view},
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -25,6 +25,8 @@ use crate::node::NodeError;
 pub(super) enum QueueFilter {
     /// Those that wait or are being sent.
     Waiting,
+    /// Those that are being sent right now.
+    Sending,
     /// Those that were refused for good.
     Dead,
 }
@@ -40,11 +42,27 @@ pub(super) struct QueueQuery {
     /// Only rows for this member: its name or its address.
     #[param(nullable = false, pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", max_length = 62)]
     destination: Option<String>,
+    /// Only rows of this kind.
+    #[param(nullable = false, pattern = "^[a-z_]{1,64}$", max_length = 64, example = "delivery")]
+    kind: Option<String>,
     /// How many at most.
     #[param(nullable = false, minimum = 1, maximum = 500, default = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     #[param(nullable = false, pattern = "^[0-9]{1,19}$", max_length = 19)]
+    cursor: Option<String>,
+}
+
+/// Which destinations.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct DestinationsQuery {
+    /// How many at most.
+    #[param(nullable = false, minimum = 1, maximum = 500, default = 100)]
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    #[param(nullable = false, pattern = "^rac1[02-9ac-hj-np-z]{58}$", max_length = 62)]
     cursor: Option<String>,
 }
 
@@ -62,24 +80,60 @@ pub(super) async fn list_queue(
     let filter = filter(&app, &query)?;
     let mut connection = app.node.readers().acquire().await.map_err(NodeError::from)?;
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-    let page = sql::page(&mut connection, &filter, cursor, limit).await.map_err(NodeError::from)?;
-    let counts = sql::counts(&mut connection).await.map_err(NodeError::from)?;
-    let next_cursor = page.next_cursor.map(|id| id.to_string());
-    let page = QueuePage {
-        counts: QueueCounts { waiting: counts.waiting, dead: counts.dead },
-        entries: page.rows.into_iter().map(|row| entry(row, &app.queue)).collect(),
-        next_cursor: next_cursor.clone(),
-    };
+    let page = view::page(&mut connection, &filter, cursor, limit, &app.queue).await.map_err(NodeError::from)?;
+    let next_cursor = page.next_cursor.clone();
     Ok(Paged::new(page, next_cursor))
+}
+
+/// Tell what waits for whom.
+///
+/// One entry for each member for which something is in the queue.
+#[utoipa::path(get, path = "/queue/destinations", operation_id = "list_queue_destinations", tag = "owner",
+    params(DestinationsQuery), responses(
+    (status = 200, description = "A page of destinations", body = QueueDestinations),
+    CommonProblems,
+))]
+pub(super) async fn list_queue_destinations(
+    State(app): State<App>,
+    Query(query): Query<DestinationsQuery>,
+) -> Result<Paged<QueueDestinations>, Problem> {
+    let limit = u32::try_from(read::limit(query.limit, 100, 500)?).unwrap_or(u32::MAX);
+    let after = query.cursor.as_deref().map(|text| encoding::address("cursor", text));
+    let after = after.transpose().map_err(Problem::parameter)?;
+    let mut connection = app.node.readers().acquire().await.map_err(NodeError::from)?;
+    let reachable = |address: &Address| app.node.members().neighbour(address).is_some();
+    let page = view::destinations(&mut connection, after.as_ref(), limit, reachable).await.map_err(NodeError::from)?;
+    let next_cursor = page.next_cursor.clone();
+    Ok(Paged::new(page, next_cursor))
+}
+
+/// Try all that waits for a member again now.
+///
+/// What it refused for good is left alone: retry that one by one.
+#[utoipa::path(post, path = "/queue/destinations/{destination}/retry", operation_id = "retry_destination", tag = "owner",
+    params(("destination" = String, Path, description = "The member's name or address", max_length = 62,
+        pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", example = "bob")),
+    responses((status = 204, description = "It is due now"), CommonProblems),
+)]
+pub(super) async fn retry_destination(State(app): State<App>, Path(text): Path<String>) -> Result<StatusCode, Problem> {
+    let destination = destination(&app, &text)?;
+    let wake = QueueChange::Wake { destination, url: None, now: now() };
+    let touched: u64 = app.node.change_queue(vec![wake]).await?.into_iter().sum();
+    app.queue.destination_returned(destination);
+    if touched == 0 {
+        return Err(Problem::new(Code::NotFound, format!("Nothing waits for {text}.")));
+    }
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn filter(app: &App, query: &QueueQuery) -> Result<Filter, Problem> {
     let destination = query.destination.as_deref().map(|text| destination(app, text)).transpose()?;
     let state = query.state.map(|state| match state {
         QueueFilter::Waiting => StateFilter::Waiting,
+        QueueFilter::Sending => StateFilter::Sending(app.queue.being_sent()),
         QueueFilter::Dead => StateFilter::Dead,
     });
-    Ok(Filter { destination, state })
+    Ok(Filter { destination, kind: query.kind.clone(), state })
 }
 
 fn destination(app: &App, text: &str) -> Result<Address, Problem> {
@@ -90,26 +144,8 @@ fn destination(app: &App, text: &str) -> Result<Address, Problem> {
     app.node.members().address_of(text).ok_or_else(unknown)
 }
 
-fn entry(row: Row, queue: &QueueHandle) -> QueueEntry {
-    let state = match row.dead {
-        true => QueueState::Dead,
-        false if queue.is_sending(row.id) => QueueState::Sending,
-        false => QueueState::Waiting,
-    };
-    QueueEntry {
-        id: u64::try_from(row.id).unwrap_or(0),
-        destination: row.request.destination.to_string(),
-        destination_name: Some(row.request.destination_name).filter(|name| !name.is_empty()),
-        url: format!("{}{}", row.request.url, row.request.path),
-        kind: row.request.kind,
-        subject: row.request.subject,
-        version: row.request.version,
-        state,
-        attempts: row.attempts,
-        created: row.created_at.milliseconds(),
-        next_try: row.next_at.milliseconds(),
-        last_error: row.last_error,
-    }
+fn now() -> Timestamp {
+    Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX)
 }
 
 /// Try a waiting or refused request again, now.
@@ -118,23 +154,33 @@ fn entry(row: Row, queue: &QueueHandle) -> QueueEntry {
     responses((status = 204, description = "It is due now"), CommonProblems),
 )]
 pub(super) async fn retry_queued(State(app): State<App>, Path(id): Path<u64>) -> Result<StatusCode, Problem> {
-    let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
-    change(&app, id, |id| QueueChange::Retry { id, now }).await
+    let mut connection = app.node.readers().acquire().await.map_err(NodeError::from)?;
+    let row = sql::find(&mut connection, row_id(id)).await.map_err(NodeError::from)?;
+    drop(connection);
+    let status = change(&app, id, QueueChange::Retry { id: row_id(id), now: now() }).await?;
+    // Whatever patience its destination has asked for ends here.
+    row.into_iter().for_each(|row| app.queue.destination_returned(row.request.destination));
+    Ok(status)
 }
 
-/// Give up a request: it is deleted and never arrives.
+/// Give up a request: it is deleted, and not tried any more.
+///
+/// Peers compare ledger and chain all the same, and a message that its recipient lacks is put into the queue again.
 #[utoipa::path(delete, path = "/queue/{id}", operation_id = "discard_queued", tag = "owner",
     params(("id" = raclette_api::schema::Counter, Path, description = "The request's id in the queue")),
     responses((status = 204, description = "It is deleted"), CommonProblems),
 )]
 pub(super) async fn discard_queued(State(app): State<App>, Path(id): Path<u64>) -> Result<StatusCode, Problem> {
-    change(&app, id, |id| QueueChange::Discard { id }).await
+    change(&app, id, QueueChange::Discard { id: row_id(id) }).await
 }
 
-async fn change(app: &App, id: u64, change: impl FnOnce(i64) -> QueueChange) -> Result<StatusCode, Problem> {
-    // An id above SQLite's largest was never given.
-    let row = i64::try_from(id).unwrap_or(i64::MAX);
-    let touched: u64 = app.node.change_queue(vec![change(row)]).await?.into_iter().sum();
+/// An id above SQLite's largest was never given.
+fn row_id(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
+}
+
+async fn change(app: &App, id: u64, change: QueueChange) -> Result<StatusCode, Problem> {
+    let touched: u64 = app.node.change_queue(vec![change]).await?.into_iter().sum();
     app.queue.wake();
     if touched == 0 {
         return Err(Problem::new(Code::NotFound, format!("No request {id} is in the queue; it may have arrived.")));

@@ -11,6 +11,7 @@ use raclette_api::{
 };
 use raclette_chain::ledger::Ledger;
 use raclette_service::{
+    chaos::Chaos,
     clock::now_ms,
     extract::{Json, Query},
     problem::{CommonProblems, Problem},
@@ -53,6 +54,7 @@ fn status(app: &App) -> StatusMessage {
         membership_version: app.node.members().version(),
         tracker: app.status.tracker_status(),
         peers: KnownPeers { online: count(online), offline: count(offline) },
+        chaos: app.chaos.as_ref().map(Chaos::state),
         reorganisation_alarm: app.node.alarm(now_ms()).map(alarm_message),
     }
 }

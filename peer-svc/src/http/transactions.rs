@@ -12,6 +12,7 @@ use raclette_api::{
     encoding::{hash, to_hex},
     history::{LifeEvent, LifeEventKind},
     message::SealedMessageJson,
+    receipt::Receipt,
     submission::Submission,
     transaction::{
         LedgerPage, SubmitAnswer, SubmitProblem, SubmitResult, SubmitResults, SubmitStatus, TransactionMessage,
@@ -162,8 +163,11 @@ pub(super) async fn get_transaction(
     app.wait(wait, app.node.not_pending(&id)).await;
     let (transaction, place, life) = app.node.life(&id).await?;
     let received = app.node.received(&id).await?;
-    let status =
-        transaction_status(&transaction, &place, received, life_events(life), &app.node.state()?.rules.network);
+    let network = app.node.state()?.rules.network;
+    let status = transaction_status(&transaction, &place, received, life_events(life), &network);
+    let sent = app.node.mail_item(&transaction).await?.filter(|item| item.sent);
+    let receipt = sent.as_ref().and_then(|item| item.receipt(&network));
+    let status = TransactionStatus { delivered: sent.and_then(|item| item.delivered), receipt, ..status };
     Ok((AppendHeaders(wait.applied()), Json(status)))
 }
 
@@ -184,6 +188,8 @@ fn transaction_status(
         confirmations: None,
         reason: None,
         received,
+        delivered: None,
+        receipt: None,
         life,
     };
     match place {
@@ -236,6 +242,18 @@ pub(super) async fn get_message(
             "The message is not kept here; ask the sender's or the recipient's peer.",
         )),
     }
+}
+
+/// Give a recipient's receipt: its signed word that its peer has the transaction and its message.
+///
+/// The recipient's peer signs it when it is asked; the sender's keeps it once it has come. Nobody else has one.
+#[utoipa::path(get, path = "/tx/{id}/receipt", operation_id = "get_receipt", tag = "network",
+    params(("id" = raclette_api::schema::Hash, Path, description = "The transaction's id")),
+    responses((status = 200, description = "The receipt", body = Receipt), CommonProblems),
+)]
+pub(super) async fn get_receipt(State(app): State<App>, Path(id): Path<String>) -> Result<Json<Receipt>, Problem> {
+    let id: TransactionId = hash("id", &id).map_err(Problem::parameter)?;
+    Ok(Json(app.node.receipt(&id).await?))
 }
 
 /// Which part of the ledger.

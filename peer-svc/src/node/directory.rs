@@ -85,6 +85,13 @@ impl Members {
         records.filter(|record| state.is_none_or(|state| record.state == state)).take(limit).collect()
     }
 
+    /// Everybody whose name is known, in the order of the names, and whether they can be reached.
+    #[must_use]
+    pub fn everybody(&self) -> Vec<(String, Address, bool)> {
+        let directory = self.directory();
+        directory.by_name(None).map(|peer| (peer.name.clone(), peer.address, peer.registration.is_some())).collect()
+    }
+
     /// Members that can be reached.
     #[must_use]
     pub fn online(&self) -> Vec<Neighbour> {

@@ -19,7 +19,7 @@ use raclette_service::{events::Entry, queue::QueueChange};
 use sqlx::SqliteConnection;
 
 use super::{
-    Event, State,
+    DELIVERY, Event, RELAYED_TRANSACTION, State,
     checksum::Checksum,
     lives::{Left, overtaken},
     told,
@@ -51,6 +51,8 @@ pub(super) struct Draft {
     /// The last word about each of the owner's sequence numbers: what is to be offered again.
     waiting: BTreeMap<u64, Option<Arc<SignedTransaction>>>,
     replaced: Vec<(TransactionId, TransactionId)>,
+    /// Transactions that can never be in a block any more.
+    void: Vec<TransactionId>,
     happened: Vec<NewEvent>,
 }
 
@@ -70,6 +72,7 @@ impl Draft {
             mail: Vec::new(),
             waiting: BTreeMap::new(),
             replaced: Vec::new(),
+            void: Vec::new(),
             happened: Vec::new(),
         }
     }
@@ -135,6 +138,7 @@ impl Draft {
         if let Added::Accepted { replaced, evicted } = added {
             if let Some(gone) = replaced {
                 self.not_pending(gone, TransactionStep::Replaced);
+                self.void.push(gone.id());
                 self.gone(gone, Left::Replaced(newcomer));
             }
             for gone in evicted {
@@ -154,6 +158,10 @@ impl Draft {
             Removal::TooEarly => (TransactionStep::Evicted, true),
         };
         self.not_pending(&removed.transaction, step);
+        // Another one has its number, or its time is over; what is only short of money, or too old, may be signed anew.
+        if matches!(removed.why, Removal::Used | Removal::PastLastHeight) {
+            self.void.push(removed.transaction.id());
+        }
         self.note_why(state, removed, winner);
         if offered_again {
             self.wait(state, &removed.transaction);
@@ -255,6 +263,7 @@ impl Draft {
         }
         if rows.len() < gone.len() {
             store::ledger::delete(connection, &gone).await?;
+            self.settle(connection).await?;
         }
         rows.sort_by_key(|row| (row.transaction.sender(), row.transaction.transaction().sequence));
         store::ledger::insert(connection, &rows).await?;
@@ -275,6 +284,17 @@ impl Draft {
                 None => store::waiting::delete(connection, *sequence).await?,
             }
         }
+        Ok(())
+    }
+
+    /// Nobody has to be told any more of what is no longer pending; and its recipient need not get what can no longer be in a
+    /// block.
+    async fn settle(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
+        let left = self.ledger.iter().filter(|(_, row)| row.is_none());
+        let subjects = left.map(|(id, _)| id.to_string()).collect();
+        QueueChange::Settle { kind: RELAYED_TRANSACTION.to_owned(), subjects }.apply(connection).await?;
+        let subjects = self.void.iter().map(TransactionId::to_string).collect();
+        QueueChange::Settle { kind: DELIVERY.to_owned(), subjects }.apply(connection).await?;
         Ok(())
     }
 

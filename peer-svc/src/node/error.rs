@@ -64,6 +64,18 @@ pub enum NodeError {
         /// What is pending and will come.
         pending_in: Amount,
     },
+    /// Only the peers of a transaction's sender and recipient have its receipt, and the sender's only when it has come.
+    #[error("there is no receipt of transaction {id} here: its recipient's peer gives it, and its sender's keeps it")]
+    NoReceipt {
+        /// The transaction.
+        id: TransactionId,
+    },
+    /// The transaction has come, and its message has not.
+    #[error("the message of transaction {id} has not come yet")]
+    MessageMissing {
+        /// The transaction.
+        id: TransactionId,
+    },
     /// Nobody here knows this name.
     #[error("no member is called {name:?}")]
     UnknownRecipient {

@@ -32,6 +32,10 @@ const HEAD_START: u64 = 3_000;
 
 /// The kind of queue rows that bring a transaction to its recipient.
 pub const DELIVERY: &str = "delivery";
+/// The kind of queue rows that bring a transaction to anybody else.
+pub const RELAYED_TRANSACTION: &str = "transaction";
+/// The kind of queue rows that bring a block to somebody.
+pub const RELAYED_BLOCK: &str = "block";
 
 /// What the owner has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,6 +8,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use raclette_api::{
     event::{EventBody, GenesisEvent},
     membership::PeerRecord,
+    receipt::Receipt,
 };
 use raclette_chain::{
     address::Address,
@@ -27,8 +28,8 @@ use sqlx::SqliteConnection;
 use tokio::sync::oneshot;
 
 use super::{
-    BlockOutcome, Event, KeyChange, Keyed, NodeError, Origin, State, Storage, TransactionOutcome, VerifiedBlock,
-    WriterEnds, accept, draft::Draft, mempool, storage::try_room, told,
+    BlockOutcome, DELIVERY, Event, KeyChange, Keyed, NodeError, Origin, State, Storage, TransactionOutcome,
+    VerifiedBlock, WriterEnds, accept, draft::Draft, mempool, storage::try_room, told,
 };
 use crate::store::{self, StoreError, idempotency, meta, tidying::Tidying};
 
@@ -87,6 +88,8 @@ pub enum Command {
     Queue(Vec<QueueChange>, Answer<Vec<u64>>),
     /// The recipient's peer has a transaction of the owner.
     Delivered(TransactionId, Vec<QueueChange>, Answer<()>),
+    /// The recipient's receipt of a transaction of the owner, verified.
+    Receipted(TransactionId, Box<Receipt>, Answer<()>),
     /// A message that came without its transaction.
     Message(MessageDigest, Arc<SealedMessage>, Answer<()>),
     /// Takes out of the ledger what has expired; how many left.
@@ -289,6 +292,7 @@ fn refuse_all(batch: Vec<Command>) -> Vec<Reply> {
             Command::Found(_, answer)
             | Command::Relayed { answer, .. }
             | Command::Delivered(_, _, answer)
+            | Command::Receipted(_, _, answer)
             | Command::Message(_, _, answer)
             | Command::WaitNoMore(_, answer)
             | Command::Members(_, _, answer)
@@ -333,6 +337,10 @@ async fn execute(
         }
         Command::Delivered(id, changes, answer) => {
             let result = delivered(connection, draft, id, &changes).await;
+            split(answer, result.map(Ok))
+        }
+        Command::Receipted(id, receipt, answer) => {
+            let result = receipted(connection, draft, id, &receipt).await;
             split(answer, result.map(Ok))
         }
         Command::Message(digest, message, answer) => {
@@ -428,6 +436,21 @@ async fn delivered(
     store::mail::delivered(connection, &id, draft.now).await?;
     draft.events.push(Event::Delivered { id });
     change_queue(connection, draft, changes).await?;
+    Ok(())
+}
+
+async fn receipted(
+    connection: &mut SqliteConnection,
+    draft: &mut Draft,
+    id: TransactionId,
+    receipt: &Receipt,
+) -> Result<(), StoreError> {
+    let first = store::mail::receipted(connection, &id, receipt.received, &receipt.signature, draft.now).await?;
+    let settled = QueueChange::Settle { kind: DELIVERY.to_owned(), subjects: vec![id.to_string()] };
+    draft.queue(connection, &settled).await?;
+    if first {
+        draft.events.push(Event::Delivered { id });
+    }
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use raclette_chain::{
     hash::{NetworkId, TransactionId},
     transaction::SignedTransaction,
 };
-use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
+use sqlx::{AssertSqlSafe, QueryBuilder, SqliteConnection, SqliteExecutor};
 
 use super::{StoreError, bytes32, from_sql, parts, to_sql};
 
@@ -27,6 +27,8 @@ pub struct Item {
     pub delivered: Option<u64>,
     /// The transaction that was signed in its place.
     pub replaced_by: Option<TransactionId>,
+    /// The recipient's receipt: when its peer got the transaction, and its signature in base64.
+    pub receipt: Option<(u64, String)>,
 }
 
 /// In which order items are read.
@@ -126,6 +128,31 @@ pub async fn delivered(connection: &mut SqliteConnection, id: &TransactionId, wh
     Ok(())
 }
 
+/// Notes the recipient's receipt, and that its peer has the transaction; whether that was not known before.
+///
+/// # Errors
+/// When SQLite fails.
+pub async fn receipted(
+    connection: &mut SqliteConnection,
+    id: &TransactionId,
+    received: u64,
+    signature: &str,
+    when: u64,
+) -> Result<bool, StoreError> {
+    sqlx::query("update mail set receipt_time = ?, receipt = ? where txid = ?")
+        .bind(to_sql(received))
+        .bind(signature)
+        .bind(id.as_bytes().as_slice())
+        .execute(&mut *connection)
+        .await?;
+    let noted = sqlx::query("update mail set delivered = ? where txid = ? and delivered is null")
+        .bind(to_sql(when))
+        .bind(id.as_bytes().as_slice())
+        .execute(connection)
+        .await?;
+    Ok(noted.rows_affected() > 0)
+}
+
 /// Notes that a transaction was signed in place of another one.
 ///
 /// # Errors
@@ -143,16 +170,20 @@ pub async fn replaced(
     Ok(())
 }
 
-/// Id, transaction's id, transaction, sent, received, delivered, replaced by.
-type Row = (i64, Vec<u8>, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>);
+/// The columns of [`Row`].
+const COLUMNS: &str = "id, txid, body, sent, received, delivered, replaced_by, receipt_time, receipt";
+
+/// What [`COLUMNS`] hold.
+type Row = (i64, Vec<u8>, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>, Option<i64>, Option<String>);
 
 fn decode(row: Row, network: &NetworkId) -> Result<Item, StoreError> {
-    let (id, txid, body, sent, received, delivered, replaced_by) = row;
+    let (id, txid, body, sent, received, delivered, replaced_by, receipt_time, receipt) = row;
     let transaction = Arc::new(super::transaction(&txid, &body, network)?);
     let delivered = delivered.map(from_sql).transpose()?;
     let replaced_by =
         replaced_by.map(|bytes| bytes32("a transaction id", &bytes).map(TransactionId::from_bytes)).transpose()?;
-    Ok(Item { id, transaction, sent, received: from_sql(received)?, delivered, replaced_by })
+    let receipt = receipt_time.map(from_sql).transpose()?.zip(receipt);
+    Ok(Item { id, transaction, sent, received: from_sql(received)?, delivered, replaced_by, receipt })
 }
 
 /// Reads items, newest first, that are older than item `before`.
@@ -165,13 +196,8 @@ pub async fn page(
     before: i64,
     limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "select id, txid, body, sent, received, delivered, replaced_by from mail where id < ? order by id desc limit ?",
-    )
-    .bind(before)
-    .bind(limit)
-    .fetch_all(executor)
-    .await?;
+    let statement = format!("select {COLUMNS} from mail where id < ? order by id desc limit ?");
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(statement)).bind(before).bind(limit).fetch_all(executor).await?;
     rows.into_iter().map(|row| decode(row, network)).collect()
 }
 
@@ -187,17 +213,12 @@ pub async fn conversation(
     cursor: i64,
     limit: u32,
 ) -> Result<Vec<Item>, StoreError> {
-    let sql = match order {
-        Order::NewestFirst => {
-            "select id, txid, body, sent, received, delivered, replaced_by from mail \
-             where counterpart = ? and id < ? order by id desc limit ?"
-        }
-        Order::OldestFirst => {
-            "select id, txid, body, sent, received, delivered, replaced_by from mail \
-             where counterpart = ? and id > ? order by id limit ?"
-        }
+    let place = match order {
+        Order::NewestFirst => "id < ? order by id desc",
+        Order::OldestFirst => "id > ? order by id",
     };
-    let rows: Vec<Row> = sqlx::query_as(sql)
+    let statement = format!("select {COLUMNS} from mail where counterpart = ? and {place} limit ?");
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(counterpart.as_bytes().as_slice())
         .bind(cursor)
         .bind(limit)
@@ -241,12 +262,26 @@ pub async fn get(
     network: &NetworkId,
     id: &TransactionId,
 ) -> Result<Option<Item>, StoreError> {
-    let row: Option<Row> =
-        sqlx::query_as("select id, txid, body, sent, received, delivered, replaced_by from mail where txid = ?")
-            .bind(id.as_bytes().as_slice())
-            .fetch_optional(executor)
-            .await?;
+    let statement = format!("select {COLUMNS} from mail where txid = ?");
+    let id = id.as_bytes().as_slice();
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(statement)).bind(id).fetch_optional(executor).await?;
     row.map(|row| decode(row, network)).transpose()
+}
+
+/// Reads sent transactions behind item `after` for which there is no receipt, oldest first.
+///
+/// # Errors
+/// When SQLite fails or a row is damaged.
+pub async fn without_receipt(
+    executor: impl SqliteExecutor<'_>,
+    network: &NetworkId,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Item>, StoreError> {
+    let statement =
+        format!("select {COLUMNS} from mail where sent = 1 and receipt is null and id > ? order by id limit ?");
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(statement)).bind(after).bind(limit).fetch_all(executor).await?;
+    rows.into_iter().map(|row| decode(row, network)).collect()
 }
 
 /// Reads received transactions with a message that this peer does not have yet.

@@ -143,6 +143,7 @@ async fn headers(from: &mut SqliteConnection) -> Vec<(i64, Header)> {
 
 async fn mail(from: &mut SqliteConnection, network: &NetworkId) -> Vec<Item> {
     type Row = (i64, Vec<u8>, bool, i64, Option<i64>, Option<Vec<u8>>);
+    // Receipts are asked for anew: the recipients' peers give them again.
     let stored: Vec<Row> = rows(from, "mail", "id, body, sent, received, delivered, replaced_by").await;
     let decode = |(id, body, sent, received, delivered, replaced_by): Row| {
         let transaction = codec::decode_transaction(&body, network).ok()?;
@@ -150,7 +151,7 @@ async fn mail(from: &mut SqliteConnection, network: &NetworkId) -> Vec<Item> {
         transaction.verify(network).ok()?;
         let (received, delivered) = (u64::try_from(received).ok()?, delivered.and_then(|when| when.try_into().ok()));
         let replaced_by = replaced_by.and_then(|id| id.try_into().ok()).map(TransactionId::from_bytes);
-        Some(Item { id, transaction: transaction.into(), sent, received, delivered, replaced_by })
+        Some(Item { id, transaction: transaction.into(), sent, received, delivered, replaced_by, receipt: None })
     };
     stored.into_iter().filter_map(decode).collect()
 }

@@ -121,6 +121,13 @@ create table idempotency_keys (
 ) strict;
 create unique index idempotency_keys_key on idempotency_keys (key);
 ",
+    raclette_service::queue::SCHEMA_2,
+    "
+-- The recipient's signed receipt, verified: when its peer got the transaction, and the signature in base64.
+alter table mail add column receipt_time integer;
+alter table mail add column receipt text;
+create index mail_without_receipt on mail (id) where sent = 1 and receipt is null;
+",
 ];
 
 /// What became of transactions and branches.

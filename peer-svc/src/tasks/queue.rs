@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use raclette_chain::{address::Address, hash::TransactionId, time::Timestamp};
-use raclette_service::queue::{QueueChange, QueueHandle, QueueStore, Row, sql};
+use raclette_service::{
+    clock::now_ms,
+    queue::{QueueChange, QueueHandle, QueueStore, Row, sql},
+};
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    node::{DELIVERY, Event, Node, NodeError},
+    node::{DELIVERY, Event, ItemId, Mark, Node, NodeError},
     store::StoreError,
 };
 
@@ -17,20 +20,46 @@ use crate::{
 pub struct NodeQueue(pub Arc<Node>);
 
 impl NodeQueue {
-    /// A delivery that is finished is one that the sender sees as delivered.
-    async fn finished_deliveries(&self, changes: &[QueueChange]) -> Result<Vec<TransactionId>, NodeError> {
-        let mut delivered = Vec::new();
+    /// The rows that changes end, each with why it was refused if it was.
+    async fn ended(&self, changes: &[QueueChange]) -> Result<Vec<(Row, Option<String>)>, NodeError> {
+        let mut ended = Vec::new();
         for change in changes {
-            if let QueueChange::Finish { id, .. } = change {
-                let mut connection = self.0.readers().acquire().await?;
-                if let Some(row) = sql::find(&mut connection, *id).await?
-                    && row.request.kind == DELIVERY
-                {
-                    delivered.extend(row.request.subject.parse::<TransactionId>().ok());
-                }
+            let (id, refused) = match change {
+                QueueChange::Finish { id, .. } => (*id, None),
+                QueueChange::Bury { id, error, .. } => (*id, Some(error.clone())),
+                _ => continue,
+            };
+            let mut connection = self.0.readers().acquire().await?;
+            ended.extend(sql::find(&mut connection, id).await?.map(|row| (row, refused)));
+        }
+        Ok(ended)
+    }
+
+    /// A delivery that is finished is one that the sender sees as delivered.
+    fn deliveries(ended: &[(Row, Option<String>)]) -> Vec<TransactionId> {
+        let finished = ended.iter().filter(|(row, refused)| refused.is_none() && row.request.kind == DELIVERY);
+        finished.filter_map(|(row, _)| row.request.subject.parse().ok()).collect()
+    }
+
+    /// Notes who has what now.
+    fn mark(&self, ended: Vec<(Row, Option<String>)>) {
+        for (row, refused) in ended {
+            if let Some(item) = ItemId::of_row(&row) {
+                let mark = refused.map_or(Mark::Acknowledged, Mark::Refused);
+                self.0.propagation().mark(item, row.request.destination, mark, now_ms());
             }
         }
-        Ok(delivered)
+    }
+
+    async fn write(&self, changes: Vec<QueueChange>, mut delivered: Vec<TransactionId>) -> Result<(), NodeError> {
+        // The row goes in the commit that notes the delivery: neither is so without the other.
+        let Some(last) = delivered.pop() else {
+            return self.0.change_queue(changes).await.map(drop);
+        };
+        for id in delivered {
+            self.0.delivered(id, Vec::new()).await?;
+        }
+        self.0.delivered(last, changes).await
     }
 }
 
@@ -48,15 +77,10 @@ impl QueueStore for NodeQueue {
     }
 
     async fn change(&self, changes: Vec<QueueChange>) -> Result<(), NodeError> {
-        let mut delivered = self.finished_deliveries(&changes).await?;
-        // The row goes in the commit that notes the delivery: neither is so without the other.
-        let Some(last) = delivered.pop() else {
-            return self.0.change_queue(changes).await.map(drop);
-        };
-        for id in delivered {
-            self.0.delivered(id, Vec::new()).await?;
-        }
-        self.0.delivered(last, changes).await
+        let ended = self.ended(&changes).await?;
+        self.write(changes, Self::deliveries(&ended)).await?;
+        self.mark(ended);
+        Ok(())
     }
 }
 

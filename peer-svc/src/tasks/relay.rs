@@ -9,9 +9,9 @@ mod send;
 
 use std::{collections::HashMap, sync::Arc};
 
-use lanes::{Batch, Item, ItemId, Lanes};
+use lanes::{Batch, Item, Lanes};
 use raclette_chain::{address::Address, block::Block, block::Checked};
-use raclette_service::{crash_point::crash_point, queue::QueueChange, request_id::RequestId};
+use raclette_service::{clock::now_ms, crash_point::crash_point, queue::QueueChange, request_id::RequestId};
 use tokio::{
     sync::broadcast::{
         Receiver,
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     net::Net,
-    node::{DELIVERY, Event, Neighbour, Node, NodeError, Origin},
+    node::{DELIVERY, Event, ItemId, Mark, Neighbour, Node, NodeError, Origin},
     store,
 };
 use raclette_chain::transaction::SignedTransaction;
@@ -148,6 +148,7 @@ impl Relay {
     }
 
     fn take(&mut self, event: Event) {
+        self.note_origin(&event);
         match event {
             Event::Transaction { transaction, message, origin, relay: true, request } => {
                 self.enqueue_transaction(transaction, message, origin, request);
@@ -159,6 +160,20 @@ impl Relay {
             | Event::Received { .. }
             | Event::Queued
             | Event::Delivered { .. } => {}
+        }
+    }
+
+    /// Whoever sent something here has it.
+    fn note_origin(&self, event: &Event) {
+        let (item, origin) = match event {
+            Event::Transaction { transaction, origin, .. } => (ItemId::Transaction(transaction.id()), origin),
+            Event::Block { block, origin, .. } => (ItemId::Block(block.hash()), origin),
+            Event::Tip { .. } | Event::Received { .. } | Event::Queued | Event::Delivered { .. } => return,
+        };
+        if let Origin::Member(member) = origin
+            && *member != self.node.identity().address()
+        {
+            self.node.propagation().mark(item, *member, Mark::Shown, now_ms());
         }
     }
 
@@ -205,7 +220,7 @@ impl Relay {
         }
         let left = destinations.len();
         for destination in destinations {
-            self.lanes.push(destination, item.clone());
+            self.push(destination, &item);
         }
         let progress = Progress { left, queue: Vec::new(), item, recipient_first };
         let nobody_to_tell = progress.left == 0;
@@ -213,6 +228,11 @@ impl Relay {
         if nobody_to_tell {
             self.settled.push(id);
         }
+    }
+
+    fn push(&mut self, destination: Neighbour, item: &Item) {
+        self.node.propagation().mark(item.id(), destination.address, Mark::Sending, now_ms());
+        self.lanes.push(destination, item.clone());
     }
 
     /// Starts sending in every lane that is idle and has something.
@@ -224,12 +244,14 @@ impl Relay {
     }
 
     async fn finish(&mut self, sent: send::Sent) {
-        let send::Sent { batch, failed, mut not_now } = sent;
+        let send::Sent { batch, failed, mut refused } = sent;
         let Batch { destination, items } = batch;
         self.lanes.idle(&destination.address);
-        not_now.resize(items.len(), None);
-        for (item, not_now) in items.into_iter().zip(not_now) {
+        refused.resize(items.len(), None);
+        for (item, refused) in items.into_iter().zip(refused) {
             let id = item.id();
+            self.note(id, &destination.address, failed.is_some(), refused.as_ref());
+            let not_now = refused.filter(|refusal| !refusal.for_ever).map(|refusal| refusal.why);
             let Some(progress) = self.progress.get_mut(&id) else { continue };
             progress.left -= 1;
             // The recipient has to have it: it may lack the block with the money, or the room. Whoever else does not take
@@ -249,6 +271,16 @@ impl Relay {
         self.settle().await;
     }
 
+    /// Marks what is known of a member and an item after an attempt.
+    fn note(&self, id: ItemId, member: &Address, failed: bool, refused: Option<&send::Refusal>) {
+        let propagation = self.node.propagation();
+        match refused {
+            _ if failed => propagation.failed(id, member),
+            Some(refusal) => propagation.mark(id, *member, Mark::Refused(refusal.why.clone()), now_ms()),
+            None => propagation.mark(id, *member, Mark::Acknowledged, now_ms()),
+        }
+    }
+
     /// Notes a failure: what must be queued, or, if it was the recipient that failed, that all others are next. The
     /// recipient's own row is in the queue from the beginning.
     fn failed(&mut self, id: &ItemId, destination: &Neighbour, error: &str) {
@@ -257,8 +289,9 @@ impl Relay {
         let Some(progress) = self.progress.get_mut(id) else { return };
         if progress.recipient_first.take().is_some() {
             progress.left += others.len();
+            let item = progress.item.clone();
             for other in others {
-                self.lanes.push(other, progress.item.clone());
+                self.push(other, &item);
             }
         } else {
             progress.queue.extend(send::queue_rows(&self.node, &progress.item, destination, error));

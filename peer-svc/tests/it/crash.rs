@@ -182,9 +182,14 @@ impl Life {
         for hash in &self.asked.blocks {
             assert!(file.blocks.contains_key(hash), "block {hash} was acknowledged and is lost");
         }
-        // They came from the peer's own side, and bob never answers.
-        for hash in file.blocks.keys() {
-            assert!(file.to_be_sent.contains(&hash.to_string()), "block {hash} is not to be sent to bob any more");
+        // They came from the peer's own side, and bob never answers. A higher block takes the place of those below it: whoever
+        // gets it asks for them.
+        let is_to_be_sent = |hash: &BlockHash| file.to_be_sent.contains(&hash.to_string());
+        let heights = || file.blocks.iter().map(|(hash, stored)| (hash, stored.block.header().height));
+        let highest = heights().filter(|(hash, _)| is_to_be_sent(hash)).map(|(_, height)| height).max();
+        for (hash, height) in heights() {
+            let superseded = highest.is_some_and(|highest| highest > height);
+            assert!(is_to_be_sent(hash) || superseded, "block {hash} is not to be sent to bob any more");
         }
         let tip = self.world.best(file.blocks.keys());
         assert_eq!(file.tip().unwrap_or(self.world.genesis_hash()), tip, "not the best tip of all stored blocks");

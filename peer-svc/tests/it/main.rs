@@ -9,6 +9,7 @@ mod bad_transactions;
 mod blocks;
 mod build;
 mod chain;
+mod chaos;
 mod conversations;
 mod craft;
 mod crash;

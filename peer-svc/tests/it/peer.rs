@@ -35,6 +35,7 @@ use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits},
     backup::{Backups, Inspect},
     build::Build,
+    chaos::Chaos,
     data_dir::{DataDir, Format},
     layers::{self, Shared},
     metrics::Metrics,
@@ -116,7 +117,14 @@ impl Peer {
     pub(crate) async fn newcomer(name: &str, key: PrivateKey) -> Self {
         let directory = TempDir::new().unwrap();
         let (writer, readers) = store::open(&directory.path().join("peer.sqlite")).await.unwrap();
-        Self::on(directory, writer, readers, name, key)
+        Self::on(directory, writer, readers, name, key, false)
+    }
+
+    /// The same with chaos switches.
+    pub(crate) async fn with_chaos(name: &str, key: PrivateKey) -> Self {
+        let directory = TempDir::new().unwrap();
+        let (writer, readers) = store::open(&directory.path().join("peer.sqlite")).await.unwrap();
+        Self::on(directory, writer, readers, name, key, true)
     }
 
     /// The same with room for so many pages only; the table `filler` takes up as many more.
@@ -128,7 +136,7 @@ impl Peer {
         let used: u32 = sqlx::query_scalar("pragma page_count").fetch_one(&mut writer).await.unwrap();
         let limit = format!("pragma max_page_count = {}", used + pages);
         sqlx::raw_sql(sqlx::AssertSqlSafe(limit)).execute(&mut writer).await.unwrap();
-        Self::on(directory, writer, readers, name, key)
+        Self::on(directory, writer, readers, name, key, false)
     }
 
     fn on(
@@ -137,6 +145,7 @@ impl Peer {
         readers: sqlx::SqlitePool,
         name: &str,
         key: PrivateKey,
+        chaos: bool,
     ) -> Self {
         let owner = key.public().address();
         let identity = Identity { name: name.to_owned(), key: Arc::new(key) };
@@ -162,6 +171,7 @@ impl Peer {
             probes,
             gate: OwnerGate::new(TOKEN.parse().unwrap(), "the token is in FILE"),
             curl: Curl { url: String::from("http://127.0.0.1:7701"), token: String::from("-H TOKEN") },
+            chaos: chaos.then(Chaos::default),
             stopping: stopping.clone(),
         });
         let (router, openapi) = http::router(app);

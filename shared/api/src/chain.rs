@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use crate::{
     block::{BlockMessage, HeaderMessage},
+    chaos::ChaosState,
     encoding::{from_hex, hash, time},
     error::ApiError,
     example,
@@ -250,6 +251,10 @@ pub struct StatusMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = ReorganisationAlarm)]
     pub reorganisation_alarm: Option<ReorganisationAlarm>,
+    /// Faults of its links that its owner has switched on. Absent unless the peer was started with `--chaos`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = ChaosState)]
+    pub chaos: Option<ChaosState>,
 }
 
 #[cfg(test)]

@@ -9,15 +9,17 @@
 //! - [`error`], [`encoding`], [`schema`], [`example`]: what all messages share.
 //! - [`network`]: what a network is. [`membership`], [`notice`]: who belongs to it. [`signing`]: what they sign.
 //! - [`timeline`], [`agreement`]: what a tracker has seen happen, and whether its peers agree.
-//! - [`transaction`], [`submission`], [`build`], [`message`], [`block`], [`chain`]: the chain and the ledger.
-//! - [`wallet`], [`conversation`], [`mining`], [`queue`], [`ban`]: what a peer shows to its owner. [`event`]: what happens, one by one.
-//! - [`explain`], [`history`]: why something was accepted or refused, and what happened.
+//! - [`transaction`], [`submission`], [`build`], [`message`], [`receipt`], [`block`], [`chain`]: the chain and the ledger.
+//! - [`wallet`], [`conversation`], [`mining`], [`queue`], [`ban`], [`chaos`]: what a peer shows to its owner. [`event`]: what
+//!   happens, one by one.
+//! - [`explain`], [`history`]: why something was accepted or refused, and what happened. [`propagation`]: who has it.
 
 pub mod agreement;
 pub mod ban;
 pub mod block;
 pub mod build;
 pub mod chain;
+pub mod chaos;
 pub mod conversation;
 pub mod encoding;
 pub mod error;
@@ -30,7 +32,9 @@ pub mod message;
 pub mod mining;
 pub mod network;
 pub mod notice;
+pub mod propagation;
 pub mod queue;
+pub mod receipt;
 pub mod schema;
 pub mod signing;
 pub mod submission;

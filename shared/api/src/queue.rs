@@ -54,10 +54,62 @@ pub struct QueueEntry {
     /// When it is tried next, at the earliest.
     #[schema(value_type = schema::Time)]
     pub next_try: u64,
+    /// When it is given up even if it has not arrived; absent: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
+    pub expires: Option<u64>,
     /// What went wrong the last time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, max_length = 2000, example = "connection refused")]
     pub last_error: Option<String>,
+}
+
+/// What waits for one destination.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
+pub struct QueueDestination {
+    /// Its address.
+    #[schema(value_type = schema::Address)]
+    pub destination: String,
+    /// Its name, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Name)]
+    pub destination_name: Option<String>,
+    /// Whether it is known where it can be reached. While it is not, nothing is tried.
+    pub reachable: bool,
+    /// How many requests wait for it or are being sent.
+    #[schema(value_type = schema::Counter)]
+    pub waiting: u64,
+    /// How many requests it refused for good.
+    #[schema(value_type = schema::Counter)]
+    pub dead: u64,
+    /// How often the request that was tried most often was tried.
+    #[schema(minimum = 0, maximum = 4_294_967_295_u32, example = 3)]
+    pub attempts: u32,
+    /// Since when the oldest request has been in the queue.
+    #[schema(value_type = schema::Time)]
+    pub oldest: u64,
+    /// When the first of them is tried next, at the earliest; absent if it has refused them all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
+    pub next_try: Option<u64>,
+    /// What went wrong the last time with the request that was tried most often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, max_length = 2000, example = "connection refused")]
+    pub last_error: Option<String>,
+}
+
+/// What waits for whom (`GET /queue/destinations`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(examples(example::of::<Self>))]
+pub struct QueueDestinations {
+    /// Everybody for whom something is in the queue, in the order of their addresses.
+    #[schema(max_items = 1000)]
+    pub destinations: Vec<QueueDestination>,
+    /// Where the next page begins. Absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Address)]
+    pub next_cursor: Option<String>,
 }
 
 /// How many requests are in the queue.

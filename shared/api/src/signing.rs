@@ -6,7 +6,7 @@
 use raclette_chain::{
     address::Address,
     encoding::{Preimage, tag},
-    hash::NetworkId,
+    hash::{NetworkId, TransactionId},
     header::Header,
     keys::{PrivateKey, PublicKey},
     time::Timestamp,
@@ -96,6 +96,17 @@ pub fn mining_complete(network: &NetworkId, header: &Header, miner: &Address, ti
         .finish()
 }
 
+/// What a recipient's peer signs to confirm that it has a transaction, and the message that belongs to it
+/// (`raclette/receipt/1`).
+#[must_use]
+pub fn receipt(network: &NetworkId, id: &TransactionId, recipient: &Address, received: Timestamp) -> Vec<u8> {
+    Preimage::new(tag::RECEIPT, network)
+        .fixed(id.as_bytes())
+        .fixed(recipient.as_bytes())
+        .u64(received.milliseconds())
+        .finish()
+}
+
 /// Signs a byte string; the signature as it stands in JSON.
 #[must_use]
 pub fn sign(preimage: &[u8], key: &PrivateKey) -> String {
@@ -168,6 +179,7 @@ mod tests {
             notice(&NETWORK, time(), &[]),
             probe(&NETWORK, &a_probe(&key)),
             mining_complete(&NETWORK, &header, &address, time()),
+            receipt(&NETWORK, &TransactionId::from_bytes([5; 32]), &address, time()),
         ];
         let tags: HashSet<&[u8]> = preimages
             .iter()

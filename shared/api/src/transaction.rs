@@ -14,6 +14,7 @@ use crate::{
     example,
     history::LifeEvent,
     message::SealedMessageJson,
+    receipt::Receipt,
     schema,
 };
 
@@ -260,6 +261,14 @@ pub struct TransactionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Time)]
     pub received: Option<u64>,
+    /// When the recipient's peer acknowledged it, if this peer's owner sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
+    pub delivered: Option<u64>,
+    /// The recipient's signed receipt, if this peer's owner sent it and the receipt has come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Receipt)]
+    pub receipt: Option<Receipt>,
     /// Everything that happened to it at this peer, in order. The peer remembers the newest 20,000 events of all
     /// transactions that are not simply pending or confirmed.
     #[serde(default)]

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 use crate::{
     encoding::{self, amount, present},
     error::ApiError,
-    example, schema,
+    example,
+    receipt::Receipt,
+    schema,
     transaction::TransactionMessage,
 };
 
@@ -225,6 +227,14 @@ pub struct MessageEntry {
     pub created: u64,
     /// How far it has come.
     pub status: MessageStatus,
+    /// When the recipient's peer acknowledged it; only if it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = schema::Time)]
+    pub delivered: Option<u64>,
+    /// The recipient's signed receipt, once it has come and was verified; only if it was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Receipt)]
+    pub receipt: Option<Receipt>,
     /// The height of its block, if it is confirmed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = schema::Height)]

@@ -36,6 +36,8 @@ pub mod tag {
     pub const GENESIS_REPORT: &str = "raclette/genesis-report/1";
     /// A miner's word that it has found a block.
     pub const MINING_COMPLETE: &str = "raclette/mining-complete/1";
+    /// A recipient's word that its peer has a transaction and its message.
+    pub const RECEIPT: &str = "raclette/receipt/1";
 }
 
 /// A byte string under construction; every call appends one field.

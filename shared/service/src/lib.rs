@@ -2,8 +2,9 @@
 //!
 //! In reading order: what an error looks like ([`problem`]), how requests are read ([`extract`]) and who may make them
 //! ([`access`]), answers of a kind ([`answer`]), what every answer gets ([`layers`], [`request_id`]), the loop that serves
-//! connections ([`server`]), how a service calls another one ([`client`]), what a service shows about itself ([`docs`],
-//! [`health`], [`metrics`], [`page`], [`build`]), and what it needs to run ([`config`], [`data_dir`], [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
+//! connections ([`server`]), how a service calls another one ([`client`], with [`chaos`] on the way), what a service shows
+//! about itself ([`docs`], [`health`], [`metrics`], [`page`], [`build`]), and what it needs to run ([`config`], [`data_dir`],
+//! [`sqlite`], [`telemetry`], [`tasks`], [`clock`],
 //! [`dice`], [`mod@crash_point`]). [`membership`], [`queue`], [`events`] and [`backup`] are what both do beyond that.
 //!
 //! Nothing here knows what a tracker or a peer is. The crate runs on Unix: it relies on file modes and signals.
@@ -19,6 +20,7 @@ pub mod layers;
 pub mod request_id;
 pub mod server;
 
+pub mod chaos;
 pub mod client;
 
 pub mod build;

@@ -7,6 +7,7 @@ mod metrics;
 mod network;
 mod operator;
 mod page;
+mod queue;
 
 use std::sync::Arc;
 
@@ -133,9 +134,11 @@ where
     let operator = OpenApiRouter::new()
         .routes(routes!(operator::free_name))
         .routes(routes!(operator::override_self_preservation))
-        .routes(routes!(operator::list))
-        .routes(routes!(operator::retry))
-        .routes(routes!(operator::discard));
+        .routes(routes!(queue::list))
+        .routes(routes!(queue::destinations))
+        .routes(routes!(queue::retry_destination))
+        .routes(routes!(queue::retry))
+        .routes(routes!(queue::discard));
     public
         .merge(owner_only(operator.merge(backup::routes()), gate))
         .merge(problem::routes())

@@ -19,7 +19,7 @@ use utoipa::IntoParams;
 use super::{
     error::GenesisProblems,
     members::{checked_limit, created, usual_limit},
-    operator::parsed,
+    queue::parsed,
 };
 use crate::node::{Node, TimelineFilter};
 

@@ -34,7 +34,6 @@ pub use self::{
     error::NodeError,
     identity::{Identity, IdentityError},
     membership::{Listing, Registered},
-    operator::QueueFilter,
     state::State,
     timeline::TimelineFilter,
     writer::Writer,

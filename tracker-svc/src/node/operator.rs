@@ -1,19 +1,10 @@
 //! What the operator asks of the tracker: to look into the queue, to free names, and to trust its connection.
 
-use raclette_api::queue::{QueueCounts, QueueEntry, QueuePage, QueueState};
+use raclette_api::queue::{QueueDestinations, QueuePage};
 use raclette_chain::address::Address;
-use raclette_service::queue::{Filter, QueueChange, Row, StateFilter};
+use raclette_service::queue::{Filter, QueueChange};
 
 use super::{Change, Node, NodeError, now};
-
-/// Which requests to list.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct QueueFilter {
-    /// Only those for this member.
-    pub destination: Option<Address>,
-    /// Only dead letters, or only those that are none.
-    pub dead: Option<bool>,
-}
 
 impl Node {
     /// Frees the name of a member that is offline or has left.
@@ -38,15 +29,39 @@ impl Node {
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn queue_page(&self, filter: &QueueFilter, cursor: i64, limit: u32) -> Result<QueuePage, NodeError> {
-        let state = filter.dead.map(|dead| if dead { StateFilter::Dead } else { StateFilter::Waiting });
-        let filter = Filter { destination: filter.destination, state };
-        let (page, counts) = self.store().queue_page(&filter, cursor, limit).await?;
-        Ok(QueuePage {
-            counts: QueueCounts { waiting: counts.waiting, dead: counts.dead },
-            entries: page.rows.into_iter().map(|row| self.entry(row)).collect(),
-            next_cursor: page.next_cursor.map(|id| id.to_string()),
-        })
+    pub async fn queue_page(&self, filter: &Filter, cursor: i64, limit: u32) -> Result<QueuePage, NodeError> {
+        Ok(self.store().queue_page(filter, cursor, limit, self.queue()).await?)
+    }
+
+    /// Tells what waits for whom: up to `limit` members behind `after`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn queue_destinations(
+        &self,
+        after: Option<&Address>,
+        limit: u32,
+    ) -> Result<QueueDestinations, NodeError> {
+        let state = self.state();
+        let reachable = |address: &Address| state.register.member(address).is_some_and(|member| member.is_online());
+        Ok(self.store().queue_destinations(after, limit, reachable).await?)
+    }
+
+    /// The address of the member with this name.
+    #[must_use]
+    pub fn address_of(&self, name: &str) -> Option<Address> {
+        self.state().register.named(name).map(|member| member.address())
+    }
+
+    /// Has all that waits for a member tried now; how much that is. Dead letters stay dead.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn retry_destination(&self, destination: Address) -> Result<u64, NodeError> {
+        let wake = QueueChange::Wake { destination, url: None, now: now() };
+        let touched = self.store().change_queue(&wake).await?;
+        self.queue().destination_returned(destination);
+        Ok(touched)
     }
 
     /// Has a request tried now, also a dead letter.
@@ -68,29 +83,6 @@ impl Node {
         match self.store().change_queue(&QueueChange::Discard { id }).await? {
             0 => Err(NodeError::UnknownRequest { id }),
             _ => Ok(()),
-        }
-    }
-
-    fn entry(&self, row: Row) -> QueueEntry {
-        let state = match (row.dead, self.queue().is_sending(row.id)) {
-            (true, _) => QueueState::Dead,
-            (false, true) => QueueState::Sending,
-            (false, false) => QueueState::Waiting,
-        };
-        let request = row.request;
-        QueueEntry {
-            id: u64::try_from(row.id).unwrap_or(0),
-            destination: request.destination.to_string(),
-            destination_name: Some(request.destination_name),
-            url: request.url,
-            kind: request.kind,
-            subject: request.subject,
-            version: request.version,
-            state,
-            attempts: row.attempts,
-            created: row.created_at.milliseconds(),
-            next_try: row.next_at.milliseconds(),
-            last_error: row.last_error,
         }
     }
 }

@@ -8,6 +8,8 @@ mod backup;
 mod members;
 mod meta;
 mod queue;
+#[cfg(test)]
+mod tests;
 mod timeline;
 
 use std::{
@@ -20,7 +22,7 @@ use raclette_api::event::EventBody;
 use raclette_service::{
     clock::now_ms,
     events::{self, Entry, Feed, Log},
-    queue::{SCHEMA, sql::depth},
+    queue::{SCHEMA, SCHEMA_2, sql::depth},
     sqlite::{self, Formats},
 };
 use sqlx::{Sqlite, SqliteConnection, SqlitePool, Transaction};
@@ -33,7 +35,7 @@ pub use raclette_service::sqlite::StoreError;
 const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2];
 
 /// What format 2 adds.
-const FORMAT_2: &[&str] = &[events::SCHEMA, depth::INDEX, members::TOMBSTONES, timeline::TABLES];
+const FORMAT_2: &[&str] = &[events::SCHEMA, depth::INDEX, members::TOMBSTONES, timeline::TABLES, SCHEMA_2];
 
 const TABLES: &str = "
 -- Single values, as JSON: parameters, genesis, version.

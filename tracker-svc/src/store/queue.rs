@@ -1,11 +1,14 @@
 //! The failed requests, for the drain, the announcements and the operator.
 
-use raclette_api::event::EventBody;
+use raclette_api::{
+    event::EventBody,
+    queue::{QueueDestinations, QueuePage},
+};
 use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::{
     clock::Clock,
     membership::Announced,
-    queue::{Backoff, Counts, Depth, Filter, Page, QueueChange, QueueStore, Row, sql},
+    queue::{Backoff, Depth, Filter, QueueChange, QueueHandle, QueueStore, Row, sql, view},
 };
 
 use super::{Store, StoreError, Unannounced, Writing, members, timeline};
@@ -68,14 +71,31 @@ impl Store {
         Ok(sql::find(&mut *self.readers.acquire().await?, id).await?)
     }
 
-    /// A part of the queue, and how many rows there are in all.
+    /// A part of the queue; see [`view::page`].
     ///
     /// # Errors
     /// Those of the database.
-    pub async fn queue_page(&self, filter: &Filter, cursor: i64, limit: u32) -> Result<(Page, Counts), StoreError> {
-        let mut connection = self.readers.acquire().await?;
-        let page = sql::page(&mut connection, filter, cursor, limit).await?;
-        Ok((page, sql::counts(&mut connection).await?))
+    pub async fn queue_page(
+        &self,
+        filter: &Filter,
+        cursor: i64,
+        limit: u32,
+        queue: &QueueHandle,
+    ) -> Result<QueuePage, StoreError> {
+        Ok(view::page(&mut *self.readers.acquire().await?, filter, cursor, limit, queue).await?)
+    }
+
+    /// What waits for whom; see [`view::destinations`].
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub async fn queue_destinations(
+        &self,
+        after: Option<&Address>,
+        limit: u32,
+        reachable: impl Fn(&Address) -> bool,
+    ) -> Result<QueueDestinations, StoreError> {
+        Ok(view::destinations(&mut *self.readers.acquire().await?, after, limit, reachable).await?)
     }
 }
 

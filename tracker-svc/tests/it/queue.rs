@@ -76,3 +76,30 @@ async fn newer_news_about_a_peer_takes_the_place_of_older_that_waits() {
     assert_eq!(tracker.waiting().await, 1);
     tracker.stop().await;
 }
+
+#[tokio::test]
+async fn the_operator_sees_what_waits_for_whom_and_has_it_tried_at_once() {
+    let directory = data_dir();
+    let tracker = Tracker::start(directory.path()).await;
+    let (alice, bob) = (Peer::alice().await, Peer::bob().await);
+    tracker.begin(&alice).await;
+    alice.deaf(true);
+    tracker.register(&bob).await;
+    eventually!(tracker.waiting().await == 1);
+    let summary = tracker.operator("GET", "/queue/destinations").await.body["destinations"][0].clone();
+    assert_eq!((summary["destination_name"].as_str(), summary["reachable"].as_bool()), (Some("alice"), Some(true)));
+    assert_eq!((summary["waiting"].as_u64(), summary["dead"].as_u64()), (Some(1), Some(0)));
+    for (query, found) in [("destination=alice", 1), ("destination=bob", 0), ("kind=notice", 1), ("kind=block", 0)] {
+        let page = tracker.operator("GET", &format!("/queue?{query}")).await.body;
+        assert_eq!(page["entries"].as_array().map(Vec::len), Some(found), "{query}");
+    }
+    assert_eq!(tracker.operator("GET", "/queue?destination=nobody").await.code(), "unknown_peer");
+    assert_eq!(tracker.get("/queue/destinations").await.status, 401);
+    assert_eq!(tracker.operator("POST", "/queue/destinations/bob/retry").await.code(), "not_found");
+    alice.deaf(false);
+    // Unless the drain was quicker by itself.
+    let status = tracker.operator("POST", "/queue/destinations/alice/retry").await.status;
+    assert!([202, 404].contains(&status), "{status}");
+    eventually!(tracker.waiting().await == 0);
+    tracker.stop().await;
+}

@@ -41,6 +41,17 @@ pub(crate) async fn post<B: Serialize + Sync, T: DeserializeOwned>(
     Ok(client().post_json(&at(port), path, body, &options(headers)).await?.body)
 }
 
+/// Puts a body to the service on this port.
+pub(crate) async fn put<B: Serialize, T: DeserializeOwned>(
+    port: u16,
+    path: &str,
+    body: &B,
+    token: &str,
+) -> Result<T, SendError> {
+    let (method, body) = ("PUT".parse().unwrap(), serde_json::to_vec(body).unwrap());
+    Ok(client().call(method, &at(port), path, Some(body.into()), &options(&[("authorization", token)])).await?.body)
+}
+
 /// Deletes something at the service on this port.
 pub(crate) async fn delete<T: DeserializeOwned>(port: u16, path: &str, token: &str) -> Result<T, SendError> {
     let method = "DELETE".parse().unwrap();

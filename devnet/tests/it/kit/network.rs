@@ -21,11 +21,13 @@ pub(crate) struct Settings {
     pub(crate) call_timeout: &'static str,
     /// Whether the services reach each other through proxies.
     pub(crate) proxies: bool,
+    /// Whether the peers' links can be given faults.
+    pub(crate) chaos: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { difficulty_bits: 8, liveness: "200ms", call_timeout: "5s", proxies: false }
+        Self { difficulty_bits: 8, liveness: "200ms", call_timeout: "5s", proxies: false, chaos: false }
     }
 }
 
@@ -88,7 +90,7 @@ impl Network {
     pub(crate) fn add(&mut self, name: &str) -> &mut Peer {
         let directory = self.directory.path().join(name);
         let tracker = format!("http://127.0.0.1:{}", self.tracker.advertised_port());
-        let arguments = words(&[
+        let mut arguments = words(&[
             "--name",
             name,
             "--tracker",
@@ -102,6 +104,9 @@ impl Network {
             "--call-timeout",
             self.settings.call_timeout,
         ]);
+        if self.settings.chaos {
+            arguments.push("--chaos".to_owned());
+        }
         self.peers.push(Peer::new(Service::new(Role::Peer, name, directory, arguments)));
         self.peers.last_mut().unwrap()
     }

@@ -7,8 +7,10 @@ use std::{
 
 use raclette_api::{
     chain::{AccountMessage, StatusMessage},
+    chaos::{ChaosLink, ChaosState},
     membership::{PeerPage, PeerRecord},
     mining::{MiningJob, MiningOutcome},
+    propagation::{Propagation, PropagationState},
     queue::QueuePage,
     transaction::TransactionStatus,
     wallet::{MessageEntry, MessagePage, SendRequest, SendResponse, Wallet},
@@ -153,6 +155,29 @@ impl Peer {
     /// What has not arrived yet.
     pub(crate) async fn queue(&self) -> QueuePage {
         self.get_as_owner("/queue").await
+    }
+
+    /// Who has a transaction (`tx`) or a block (`block`), as this peer sees it: the state by name.
+    pub(crate) async fn propagation(&self, kind: &str, id: &str) -> BTreeMap<String, PropagationState> {
+        let all: Propagation = self.get_as_owner(&format!("/{kind}/{id}/propagation")).await;
+        all.peers.into_iter().map(|peer| (peer.name, peer.state)).collect()
+    }
+
+    /// Gives its links these faults, in the place of all there are.
+    pub(crate) async fn chaos(&self, links: impl IntoIterator<Item = ChaosLink>) {
+        let state = ChaosState { links: links.into_iter().collect() };
+        let answer: ChaosState = http::put(self.port, "/chaos", &state, &self.bearer()).await.unwrap();
+        assert_eq!(answer.links.len(), state.links.len());
+    }
+
+    /// Gives up all that waits in its queue; how much that was.
+    pub(crate) async fn discard_queue(&self) -> usize {
+        let entries = self.queue().await.entries;
+        for entry in &entries {
+            // It may have arrived meanwhile.
+            let _: Result<Value, _> = http::delete(self.port, &format!("/queue/{}", entry.id), &self.bearer()).await;
+        }
+        entries.len()
     }
 
     /// What became of a transaction.

@@ -2,20 +2,18 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    fmt,
     sync::Arc,
 };
 
 use raclette_chain::{
     address::Address,
     block::{Block, Checked},
-    hash::{BlockHash, TransactionId},
     message::SealedMessage,
     transaction::SignedTransaction,
 };
 use raclette_service::request_id::RequestId;
 
-use crate::node::Neighbour;
+use crate::node::{ItemId, Neighbour};
 
 /// How many transactions go into one request.
 const BATCH: usize = 500;
@@ -25,13 +23,6 @@ const BATCH: usize = 500;
 pub(super) enum Item {
     Transaction { transaction: Arc<SignedTransaction>, message: Option<Arc<SealedMessage>>, request: Option<RequestId> },
     Block { block: Arc<Block<Checked>>, request: Option<RequestId> },
-}
-
-/// What an item is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum ItemId {
-    Transaction(TransactionId),
-    Block(BlockHash),
 }
 
 impl Item {
@@ -46,15 +37,6 @@ impl Item {
     fn request(&self) -> Option<&RequestId> {
         match self {
             Self::Transaction { request, .. } | Self::Block { request, .. } => request.as_ref(),
-        }
-    }
-}
-
-impl fmt::Display for ItemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Transaction(id) => write!(f, "transaction {id}"),
-            Self::Block(hash) => write!(f, "block {hash}"),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sending one batch to one member, and the queue rows for what could not be sent.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use raclette_api::{
     block::{BlockMessage, BlockStatus},
@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 use super::lanes::{Batch, Item};
 use crate::{
     net::Net,
-    node::{Neighbour, Node},
+    node::{Neighbour, Node, RELAYED_BLOCK, RELAYED_TRANSACTION},
 };
 
 /// A batch that has been tried.
@@ -34,9 +34,17 @@ pub(super) struct Sent {
     pub(super) batch: Batch,
     /// Why it was not delivered; none if it was, or can never be.
     pub(super) failed: Option<SendError>,
-    /// Why the member does not take the items now, in their order; empty if it takes them all. What it refuses for ever
-    /// counts as taken.
-    pub(super) not_now: Vec<Option<String>>,
+    /// Why the member does not take the items, in their order; empty if it takes them all.
+    pub(super) refused: Vec<Option<Refusal>>,
+}
+
+/// Why a member does not take an item.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    /// What it says.
+    pub(super) why: String,
+    /// Whether it never will: then the item counts as delivered, since the member has judged it.
+    pub(super) for_ever: bool,
 }
 
 /// Sends a batch, under the id of the request that it comes of. An answer that refuses for ever counts as delivered: the member
@@ -56,21 +64,22 @@ async fn try_once(net: Net, node: Arc<Node>, batch: Batch) -> Sent {
         Some(Item::Transaction { .. }) | None => send_transactions(&net, &batch).await,
     };
     crash_point("relay_sent", "answered");
-    let (not_now, error) = match result {
-        Ok(not_now) => (not_now, None),
-        Err(error) => (Vec::new(), Some(error)),
-    };
-    let failed = error.filter(|error| {
-        if error.permanent() {
-            tracing::warn!(peer = batch.destination.name, %error, "a member refuses for ever");
+    match result {
+        Ok(refused) => {
+            tracing::debug!(peer = batch.destination.name, items = %names(&batch), "delivered");
+            Sent { batch, failed: None, refused }
         }
-        !error.permanent()
-    });
-    match &failed {
-        Some(error) => tracing::info!(peer = batch.destination.name, items = %names(&batch), %error, "not delivered"),
-        None => tracing::debug!(peer = batch.destination.name, items = %names(&batch), "delivered"),
+        Err(error) if error.permanent() => {
+            tracing::warn!(peer = batch.destination.name, %error, "a member refuses for ever");
+            let refusal = Refusal { why: error.to_string(), for_ever: true };
+            let refused = vec![Some(refusal); batch.items.len()];
+            Sent { batch, failed: None, refused }
+        }
+        Err(error) => {
+            tracing::info!(peer = batch.destination.name, items = %names(&batch), %error, "not delivered");
+            Sent { batch, failed: Some(error), refused: Vec::new() }
+        }
     }
-    Sent { batch, failed, not_now }
 }
 
 /// What a batch holds, for a line of the log.
@@ -81,8 +90,8 @@ fn names(batch: &Batch) -> String {
     }
 }
 
-/// Sends transactions; why the member does not take some of them now.
-async fn send_transactions(net: &Net, batch: &Batch) -> Result<Vec<Option<String>>, SendError> {
+/// Sends transactions; why the member does not take each of them, if it does not.
+async fn send_transactions(net: &Net, batch: &Batch) -> Result<Vec<Option<Refusal>>, SendError> {
     let messages: Vec<TransactionMessage> = batch
         .items
         .iter()
@@ -97,11 +106,11 @@ async fn send_transactions(net: &Net, batch: &Batch) -> Result<Vec<Option<String
     for problem in answer.results.iter().filter_map(|result| result.problem.as_ref()) {
         tracing::debug!(peer = batch.destination.name, code = problem.code, "a member does not take a transaction");
     }
-    let not_now = |problem: &SubmitProblem| {
-        let for_ever = problem.code.parse().is_ok_and(Code::permanent);
-        (!for_ever).then(|| format!("{}: {}", problem.code, problem.detail))
+    let refusal = |problem: SubmitProblem| Refusal {
+        for_ever: problem.code.parse().is_ok_and(Code::permanent),
+        why: format!("{}: {}", problem.code, problem.detail),
     };
-    Ok(answer.results.iter().map(|result| result.problem.as_ref().and_then(not_now)).collect())
+    Ok(answer.results.into_iter().map(|result| result.problem.map(refusal)).collect())
 }
 
 /// First the word that the block has been found, if it is ours, then the block: compact, and with what the member lacks.
@@ -145,38 +154,55 @@ fn mining_complete(node: &Node, block: &Block<Checked>) -> Option<MiningComplete
         .then(|| MiningComplete::signed(block.header(), &network, now, &identity.key))
 }
 
-/// The rows that keep trying to bring an item to a member.
+/// How long a row may wait that comparing would make superfluous: what others tell of, and transactions of others.
+const EXPIRY: Duration = Duration::from_secs(24 * 3_600);
+
+/// The rows that keep trying to bring an item to a member. Nothing of this peer's own is given up: its transactions have a row
+/// for their recipient from the beginning, and its newest block waits until a newer one takes its place.
 pub(super) fn queue_rows(node: &Node, item: &Item, destination: &Neighbour, error: &str) -> Vec<QueueChange> {
     let now = Timestamp::new(now_ms()).unwrap_or(Timestamp::MAX);
+    let expiry = now.saturating_add(EXPIRY);
+    let put = |request: QueuedRequest| QueueChange::Put {
+        request: Box::new(request),
+        now,
+        next_at: now,
+        error: Some(error.to_owned()),
+    };
     let row = |path: &str, kind: &str, subject: String, version: u64, body: Option<Vec<u8>>| {
-        body.map(|body| {
-            let request = QueuedRequest {
-                destination: destination.address,
-                destination_name: destination.name.clone(),
-                url: destination.url.clone(),
-                path: path.to_owned(),
-                kind: kind.to_owned(),
-                subject,
-                version,
-                body,
-                expires_at: None,
-            };
-            QueueChange::Put { request: Box::new(request), now, next_at: now, error: Some(error.to_owned()) }
+        body.map(|body| QueuedRequest {
+            destination: destination.address,
+            destination_name: destination.name.clone(),
+            url: destination.url.clone(),
+            path: path.to_owned(),
+            kind: kind.to_owned(),
+            subject,
+            version,
+            body,
+            expires_at: Some(expiry),
         })
     };
     match item {
         Item::Transaction { transaction, message, .. } => {
             let body = serde_json::to_vec(&TransactionMessage::new(transaction, message.as_deref())).ok();
-            row("/tx", "transaction", transaction.id().to_string(), 1, body).into_iter().collect()
+            row("/tx", RELAYED_TRANSACTION, transaction.id().to_string(), 1, body).map(put).into_iter().collect()
         }
         Item::Block { block, .. } => {
             let Some(network) = node.network() else { return Vec::new() };
             let height = u64::from(block.header().height);
-            let word = mining_complete(node, block).and_then(|message| serde_json::to_vec(&message).ok());
+            let word = mining_complete(node, block);
+            let expires_at = if word.is_some() { None } else { Some(expiry) };
+            let word = word.and_then(|message| serde_json::to_vec(&message).ok());
             let word = row("/mining-complete", "mining_complete", String::from("latest"), height, word);
             let body = serde_json::to_vec(&BlockMessage::full(block.as_ref(), &network)).ok();
-            let body = row("/block", "block", block.hash().to_string(), 1, body);
-            word.into_iter().chain(body).collect()
+            let body = row("/block", RELAYED_BLOCK, block.hash().to_string(), height, body);
+            // Whoever gets the newest block asks for those before it.
+            let older = QueueChange::Outdate {
+                destination: destination.address,
+                kind: RELAYED_BLOCK.to_owned(),
+                before: height,
+            };
+            let rows = word.into_iter().chain(body).map(|request| put(QueuedRequest { expires_at, ..request }));
+            std::iter::once(older).chain(rows).collect()
         }
     }
 }

@@ -31,9 +31,9 @@ use serde_json::{Map, Value};
 
 use super::type_name;
 use crate::{
-    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::to_hex, event::*, explain::*,
-    history::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*,
-    wallet::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, chaos::*, conversation::*, encoding::to_hex, event::*,
+    explain::*, history::*, membership::*, message::*, mining::*, network::*, notice::*, propagation::*, queue::*,
+    receipt::*, timeline::*, transaction::*, wallet::*,
 };
 
 /// When the genesis block was made: the first second of 2026.
@@ -112,6 +112,11 @@ impl Story {
             self.blocks.push((block, tip));
             parent = header;
         }
+    }
+
+    /// Bob's word that he has what alice sent him.
+    fn receipt(&self) -> Receipt {
+        Receipt::signed(&self.network, &self.sent.id(), at(61), &self.bob)
     }
 
     fn address(&self, key: &PrivateKey) -> String {
@@ -294,6 +299,7 @@ impl Story {
         let block =
             |block: &Block, tip: &Tip| BlockMessage::full(block, &self.network).in_chain(&tip.work, &tip.state_hash);
         all.add(SealedMessageJson::from(&self.sealed));
+        all.add(self.receipt());
         all.add(transaction.clone());
         all.add(BuildRequest {
             sender_key: Some(self.alice.public().to_pem()),
@@ -334,6 +340,8 @@ impl Story {
             confirmations: Some(1),
             reason: None,
             received: Some(at(61).milliseconds()),
+            delivered: Some(at(61).milliseconds() + 14),
+            receipt: Some(self.receipt()),
             life: vec![
                 LifeEvent { time: Some(at(61).milliseconds()), ..event(LifeEventKind::Pending) },
                 LifeEvent {
@@ -483,7 +491,15 @@ impl Story {
             },
             peers: KnownPeers { online: 1, offline: 1 },
             reorganisation_alarm: None,
+            chaos: None,
         });
+        let slow = ChaosLink {
+            delay_ms: 250,
+            drop_percent: 10,
+            address: Some(self.address(&self.bob)),
+            ..ChaosLink::to("bob")
+        };
+        all.add(ChaosState { links: vec![slow] });
         all.add(Wallet {
             name: String::from("alice"),
             address: self.address(&self.alice),
@@ -518,6 +534,8 @@ impl Story {
             fee: 1,
             created: at(60).milliseconds(),
             status: MessageStatus::Confirmed,
+            delivered: Some(at(61).milliseconds() + 14),
+            receipt: Some(self.receipt()),
             height: Some(2),
             confirmations: Some(1),
             replaced_by: None,
@@ -571,6 +589,7 @@ impl Story {
             attempts: 3,
             created: at(90).milliseconds(),
             next_try: at(98).milliseconds(),
+            expires: None,
             last_error: Some(String::from("connection refused")),
         };
         let ban = Ban {
@@ -583,6 +602,42 @@ impl Story {
         all.add(ban.clone());
         all.add(BanPage { bans: vec![ban] });
         all.add(waiting.clone());
+        let summary = QueueDestination {
+            destination: waiting.destination.clone(),
+            destination_name: waiting.destination_name.clone(),
+            reachable: false,
+            waiting: 1,
+            dead: 0,
+            attempts: waiting.attempts,
+            oldest: waiting.created,
+            next_try: Some(waiting.next_try),
+            last_error: waiting.last_error.clone(),
+        };
+        all.add(summary.clone());
+        all.add(QueueDestinations { destinations: vec![summary], next_cursor: None });
+        let peer = |name: &str, key: &PrivateKey, state| PeerPropagation {
+            name: name.to_owned(),
+            address: self.address(key),
+            online: state == PropagationState::Acknowledged,
+            state,
+            time: Some(at(90).milliseconds() + 7),
+            attempts: None,
+            next_try: None,
+            reason: None,
+        };
+        let bob = PeerPropagation {
+            attempts: Some(waiting.attempts),
+            next_try: Some(waiting.next_try),
+            reason: waiting.last_error.clone(),
+            ..peer("bob", &self.bob, PropagationState::Waiting)
+        };
+        all.add(Propagation {
+            id: waiting.subject.clone(),
+            remembered: true,
+            counts: PropagationCounts { have: 1, waiting: 1, refused: 0, not_asked: 0 },
+            peers: vec![peer("alice", &self.alice, PropagationState::Acknowledged), bob],
+            next_cursor: None,
+        });
         all.add(QueuePage { counts: QueueCounts { waiting: 1, dead: 0 }, entries: vec![waiting], next_cursor: None });
     }
 

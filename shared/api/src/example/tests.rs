@@ -18,9 +18,9 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::{of, story::Story, type_name};
 use crate::{
-    agreement::*, ban::*, block::*, build::*, chain::*, conversation::*, encoding::from_hex, event::*, explain::*,
-    history::*, membership::*, message::*, mining::*, network::*, notice::*, queue::*, timeline::*, transaction::*,
-    wallet::*,
+    agreement::*, ban::*, block::*, build::*, chain::*, chaos::*, conversation::*, encoding::from_hex, event::*,
+    explain::*, history::*, membership::*, message::*, mining::*, network::*, notice::*, propagation::*, queue::*,
+    receipt::*, timeline::*, transaction::*, wallet::*,
 };
 
 #[test]
@@ -108,7 +108,12 @@ fn every_example_is_what_its_type_writes() {
     check::<Ban>();
     check::<BanPage>();
     check::<QueueEntry>();
+    check::<QueueDestination>();
+    check::<QueueDestinations>();
     check::<QueuePage>();
+    check::<Receipt>();
+    check::<ChaosState>();
+    check::<Propagation>();
     check::<EventMessage>();
     check::<EventGap>();
     check::<EventPage>();

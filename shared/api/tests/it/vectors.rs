@@ -8,12 +8,13 @@ use raclette_api::{
     mining::MiningComplete,
     network::GenesisReport,
     notice::{ChangeKind, Notice, NoticeChange},
+    receipt::Receipt,
     signing,
     transaction::TransactionMessage,
 };
 use raclette_chain::{
     genesis::Genesis,
-    hash::{BlockHash, MerkleRoot, NetworkId},
+    hash::{BlockHash, MerkleRoot, NetworkId, TransactionId},
     header::{BLOCK_VERSION, Header},
     keys::{PrivateKey, PublicKey},
     message::SealedMessage,
@@ -94,6 +95,7 @@ fn signed_messages_have_the_bytes_of_the_vectors() {
             notice(stored, &signers, &network),
             mining_complete(stored, &signers, &network),
             probe(stored, &signers, &network),
+            receipt(stored, &signers, &network),
         ];
         json!({
             "about": "Messages outside of the chain, the bytes that are signed, and whose key signs. The tracker has dave's key.",
@@ -189,6 +191,15 @@ fn probe(stored: &Value, signers: &Signers, network: &NetworkId) -> Value {
     let message = keep(stored, "/messages/6/message", made, |kept| kept.verify(network, tracker).is_ok());
     let bytes = signing::probe(network, &message.verify(network, tracker).unwrap());
     vector("probe", "dave", &message, &bytes)
+}
+
+/// Bob has got a transaction.
+fn receipt(stored: &Value, signers: &Signers, network: &NetworkId) -> Value {
+    let id = TransactionId::from_bytes([0xef; 32]);
+    let made = Receipt::signed(network, &id, at(12), &signers.bob);
+    let holds = |kept: &Receipt| kept.verify(network, &id, signers.bob.public()).is_ok();
+    let message = keep(stored, "/messages/7/message", made, holds);
+    vector("receipt", "bob", &message, &signing::receipt(network, &id, &signers.bob.public().address(), at(12)))
 }
 
 fn stored(name: &str) -> Value {

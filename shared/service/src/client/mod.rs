@@ -25,6 +25,7 @@ pub use self::{
     host::Host,
 };
 use crate::{
+    chaos::{Chaos, Passage, Way},
     layers::RACLETTE_ADDRESS,
     request_id::{RequestId, X_REQUEST_ID},
 };
@@ -78,6 +79,7 @@ pub struct Client {
     http: reqwest::Client,
     policy: AddressPolicy,
     settings: Settings,
+    chaos: Option<Chaos>,
 }
 
 /// Idle connections are given up before the other side's deadline for the next request (10 s) closes them: a request
@@ -108,7 +110,13 @@ impl Client {
             .user_agent(concat!("raclette/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(std::io::Error::other)?;
-        Ok(Self { http, policy, settings })
+        Ok(Self { http, policy, settings, chaos: None })
+    }
+
+    /// The same client with faults on its links.
+    #[must_use]
+    pub fn with_chaos(self, chaos: Option<Chaos>) -> Self {
+        Self { chaos, ..self }
     }
 
     /// The policy for supplied addresses.
@@ -192,8 +200,29 @@ impl Client {
         options: &CallOptions,
     ) -> Result<(Answer<()>, Vec<u8>), SendError> {
         let within = options.timeout.unwrap_or(self.settings.call_timeout);
-        let called = timeout(within, Box::pin(self.exchange(method, to, path, body, options))).await;
+        let called = timeout(within, Box::pin(self.exchange_in_chaos(method, to, path, body, options))).await;
         called.unwrap_or_else(|_| Err(SendError::late(within)))
+    }
+
+    /// The exchange, unless a fault that was switched on is in its way.
+    async fn exchange_in_chaos(
+        &self,
+        method: Method,
+        to: &Destination,
+        path: &str,
+        body: Option<Bytes>,
+        options: &CallOptions,
+    ) -> Result<(Answer<()>, Vec<u8>), SendError> {
+        let Some(chaos) = &self.chaos else { return self.exchange(method, to, path, body, options).await };
+        let passage = chaos.pass(to.address().unwrap_or_else(|| to.name()), Way::Out).await;
+        if let Some(obstacle) = passage.obstacle() {
+            return Err(SendError::Unreachable { reason: String::from(obstacle) });
+        }
+        let answer = self.exchange(method, to, path, body, options).await?;
+        match passage {
+            Passage::AnswerLost => Err(SendError::Unreachable { reason: String::from("chaos: the answer is lost") }),
+            Passage::Through | Passage::Cut | Passage::RequestLost => Ok(answer),
+        }
     }
 
     /// Sends, checks who answered, and reads the whole answer.

@@ -211,6 +211,18 @@ pub const fn explanation(code: Code) -> Explanation {
             "A request with the same `Idempotency-Key` came before, and its answer is not known yet.",
             "Repeat the request as `Retry-After` says: it gets the answer of the first.",
         ),
+        Code::ChaosOff => entry(
+            "/chaos",
+            "This peer was started without --chaos.",
+            "Faults of links can be switched on only on a peer that was started for it, so that nobody does it by accident.",
+            "Start the peer, or devnet, with --chaos.",
+        ),
+        Code::Chaos => entry(
+            "/tx",
+            "chaos: this link is cut",
+            "The owner of this peer has switched on a fault of the link between the two peers: it loses, holds or refuses requests.",
+            "GET /chaos on that peer, with its owner's token, shows the faults; DELETE /chaos ends them all.",
+        ),
         Code::TransactionRefused => entry(
             "/tx",
             "the fee is 0, the network's lowest is 1",

@@ -138,6 +138,10 @@ codes! {
     ForbiddenAddress = "forbidden_address", CONFLICT, Passing, "The address supplied is not allowed";
     /// The sender speaks a protocol version that this service does not.
     UnsupportedProtocol = "unsupported_protocol", CONFLICT, Passing, "The protocol version is not supported";
+    /// The peer was not started with `--chaos`.
+    ChaosOff = "chaos_off", CONFLICT, Passing, "This peer has no chaos switches";
+    /// A fault that the owner switched on is in the way.
+    Chaos = "chaos", SERVICE_UNAVAILABLE, Passing, "A fault that was switched on is in the way";
     /// The service is starting, or waits for something it needs.
     NotReady = "not_ready", SERVICE_UNAVAILABLE, Passing, "The service is not ready";
     /// The service is about to stop.

@@ -84,6 +84,22 @@ pub enum QueueChange {
         /// The destination.
         destination: Address,
     },
+    /// Something newer of this kind takes the place of all older rows for a destination; see [`sql::outdate`].
+    Outdate {
+        /// The destination.
+        destination: Address,
+        /// The sort of request.
+        kind: String,
+        /// Older versions than this go.
+        before: u64,
+    },
+    /// Nobody has to be told of these any more; see [`sql::settle`].
+    Settle {
+        /// The sort of request.
+        kind: String,
+        /// What the requests are about.
+        subjects: Vec<String>,
+    },
     /// Delete what has expired.
     Expire {
         /// Now.
@@ -146,6 +162,8 @@ impl QueueChange {
             | Self::Wake { .. }
             | Self::Retry { .. }
             | Self::RemoveDestination { .. }
+            | Self::Outdate { .. }
+            | Self::Settle { .. }
             | Self::Expire { .. }
             | Self::Trim { .. } => return Ok(None),
         };
@@ -180,6 +198,8 @@ impl QueueChange {
             Self::Retry { id, now } => sql::retry(connection, *id, *now).await,
             Self::Discard { id } => sql::discard(connection, *id).await,
             Self::RemoveDestination { destination } => sql::remove_destination(connection, destination).await,
+            Self::Outdate { destination, kind, before } => sql::outdate(connection, destination, kind, *before).await,
+            Self::Settle { kind, subjects } => sql::settle(connection, kind, subjects).await,
             Self::Expire { now } => sql::expire(connection, *now).await,
             Self::Trim { most } => sql::trim(connection, *most).await,
         }

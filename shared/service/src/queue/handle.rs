@@ -69,6 +69,12 @@ impl QueueHandle {
         self.state().sending.contains(&id)
     }
 
+    /// The rows that are being sent right now.
+    #[must_use]
+    pub fn being_sent(&self) -> Vec<i64> {
+        self.state().sending.iter().copied().collect()
+    }
+
     /// What the drain has done so far.
     #[must_use]
     pub fn statistics(&self) -> QueueStatistics {

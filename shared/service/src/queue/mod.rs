@@ -5,6 +5,7 @@
 //! - [`SCHEMA`] and the functions of [`sql`] are the table. They work on a connection, so that a row is written in the very
 //!   transaction that caused it. [`QueueChange`] is such a write as a value, for a service whose only writer is a task.
 //! - [`Backoff`] and [`verdict`] are the policy: when to try again, and when to give up.
+//! - [`view`] is what its owner sees of it over the API.
 //! - [`Drain`] sends what is due. It knows the services only through [`QueueStore`], [`Directory`] and [`Transport`].
 //!
 //! There is no column that says which rows are being sent: the drain remembers that, and it dies with its process. After a
@@ -18,6 +19,7 @@ mod policy;
 mod request;
 pub mod sql;
 mod transport;
+pub mod view;
 
 pub use self::{
     change::QueueChange,
@@ -25,6 +27,6 @@ pub use self::{
     handle::{QueueHandle, QueueStatistics},
     policy::{Backoff, LONGEST_RETRY_AFTER, Scope, Verdict, verdict},
     request::{Destination, QueuedRequest, Row},
-    sql::{Counts, Depth, Filter, Page, SCHEMA, StateFilter},
+    sql::{Counts, Depth, Filter, Page, SCHEMA, SCHEMA_2, StateFilter},
     transport::{ClientTransport, Transport},
 };

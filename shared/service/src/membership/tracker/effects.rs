@@ -16,7 +16,7 @@ pub struct Effects {
     pub listed: Vec<Listed>,
     /// Members of whom only [`Member::last_seen`] has changed.
     pub seen: Vec<Address>,
-    /// Members that came online: what waits for them is due.
+    /// Members that came online, or answer again: what waits for them is due.
     pub returned: Vec<Address>,
     /// Members to forget, with what is remembered of them for a while.
     pub removed: Vec<Tombstone>,

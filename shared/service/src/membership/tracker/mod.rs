@@ -207,6 +207,8 @@ impl Register {
                 effects.seen.push(alive.address());
                 if member.failed_rounds > 0 {
                     effects.happened.push(Happening::of(TimelineKind::Recovered, member));
+                    // What could not be sent meanwhile need not wait for its turn.
+                    effects.returned.push(alive.address());
                 }
                 self.members.insert(alive.address(), Arc::new(alive));
             }

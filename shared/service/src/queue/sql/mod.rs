@@ -16,7 +16,9 @@ use raclette_chain::{address::Address, time::Timestamp};
 use sqlx::SqliteConnection;
 
 pub use self::depth::{Depth, depths};
-pub use self::select::{Counts, Filter, Page, StateFilter, counts, due, find, next_due, page};
+pub use self::select::{
+    Counts, DestinationSummary, Filter, Page, StateFilter, about, counts, destinations, due, find, next_due, page,
+};
 use super::QueuedRequest;
 
 /// The table and its index; each service's migrator includes it.
@@ -44,6 +46,9 @@ create table failed_requests (
 ) strict;
 create index failed_requests_due on failed_requests (destination, next_at, id) where dead = 0;
 ";
+
+/// What a later format adds: rows are found by what they are about.
+pub const SCHEMA_2: &str = "create index failed_requests_subject on failed_requests (kind, subject);";
 
 /// Longer error texts are cut: they may quote what a stranger sent.
 const LONGEST_ERROR: usize = 500;
@@ -223,6 +228,42 @@ pub async fn remove_destination(connection: &mut SqliteConnection, destination: 
         .bind(destination.to_string())
         .execute(connection)
         .await?;
+    Ok(done.rows_affected())
+}
+
+/// Deletes the older rows of this kind for a destination: something newer of this kind takes their place, whatever they are
+/// about.
+///
+/// # Errors
+/// Those of the database.
+pub async fn outdate(
+    connection: &mut SqliteConnection,
+    destination: &Address,
+    kind: &str,
+    before: u64,
+) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query("delete from failed_requests where destination = ?1 and kind = ?2 and version < ?3")
+        .bind(destination.to_string())
+        .bind(kind)
+        .bind(integer(before))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+/// Deletes all rows of a kind about these subjects, whomever they are for: nobody has to be told any more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn settle(connection: &mut SqliteConnection, kind: &str, subjects: &[String]) -> Result<u64, sqlx::Error> {
+    // Usually nothing waits at all, and a block settles a thousand transactions.
+    let any = sqlx::query("select 1 from failed_requests where kind = ?1 limit 1").bind(kind);
+    if subjects.is_empty() || any.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(0);
+    }
+    let statement = "delete from failed_requests where kind = ?1 and subject in (select value from json_each(?2))";
+    let list = serde_json::Value::from(subjects).to_string();
+    let done = sqlx::query(statement).bind(kind).bind(list).execute(connection).await?;
     Ok(done.rows_affected())
 }
 

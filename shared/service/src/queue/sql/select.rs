@@ -16,21 +16,44 @@ pub struct Counts {
 }
 
 /// Which rows to list by their state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StateFilter {
     /// Those that wait or are being sent.
     Waiting,
+    /// Those with these ids: which rows are being sent only the drain knows.
+    Sending(Vec<i64>),
     /// Dead letters.
     Dead,
 }
 
 /// Which rows to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filter {
     /// Only those for this destination.
     pub destination: Option<Address>,
+    /// Only those of this kind.
+    pub kind: Option<String>,
     /// Only those in this state.
     pub state: Option<StateFilter>,
+}
+
+/// What waits for one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationSummary {
+    /// The destination.
+    pub destination: Address,
+    /// Its name when its rows were written.
+    pub name: String,
+    /// How many rows.
+    pub counts: Counts,
+    /// How often the row that was tried most often was tried.
+    pub attempts: u32,
+    /// Since when the oldest row has been there.
+    pub oldest: Timestamp,
+    /// When the first of them is due; none if all are dead letters.
+    pub next_at: Option<Timestamp>,
+    /// Why the last attempt with the row that was tried most often failed.
+    pub last_error: Option<String>,
 }
 
 /// A part of the list.
@@ -171,12 +194,20 @@ pub async fn page(
 ) -> Result<Page, sqlx::Error> {
     let statement = format!(
         "select {COLUMNS} from failed_requests
-        where id > ?1 and (?2 is null or destination = ?2) and (?3 is null or dead = ?3) order by id limit ?4"
+        where id > ?1 and (?2 is null or destination = ?2) and (?3 is null or dead = ?3) and (?4 is null or kind = ?4)
+            and (?5 is null or id in (select value from json_each(?5)))
+        order by id limit ?6"
     );
+    let sending = match &filter.state {
+        Some(StateFilter::Sending(ids)) => Some(serde_json::Value::from(ids.as_slice()).to_string()),
+        Some(StateFilter::Waiting | StateFilter::Dead) | None => None,
+    };
     let mut rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(statement))
         .bind(cursor)
         .bind(filter.destination.map(|address| address.to_string()))
-        .bind(filter.state.map(|state| state == StateFilter::Dead))
+        .bind(filter.state.as_ref().map(|state| *state == StateFilter::Dead))
+        .bind(filter.kind.as_deref())
+        .bind(sending)
         .bind(i64::from(limit) + 1)
         .fetch_all(connection)
         .await?;
@@ -185,6 +216,59 @@ pub async fn page(
     rows.truncate(limit);
     let next_cursor = if more { rows.last().map(|row| row.id) } else { None };
     Ok(Page { rows, next_cursor })
+}
+
+/// What waits for whom: up to `limit` destinations behind `after`, in the order of their addresses.
+///
+/// # Errors
+/// Those of the database.
+pub async fn destinations(
+    connection: &mut SqliteConnection,
+    after: Option<&Address>,
+    limit: u32,
+) -> Result<Vec<DestinationSummary>, sqlx::Error> {
+    let statement = "
+        select destination, max(destination_name) as name, count(*) filter (where dead = 0) as waiting,
+            count(*) filter (where dead = 1) as refused, max(attempts) as attempts, min(created_at) as oldest,
+            min(next_at) filter (where dead = 0) as next_at,
+            (select last_error from failed_requests as one where one.destination = failed_requests.destination
+                order by attempts desc, id limit 1) as last_error
+        from failed_requests where destination > ?1 group by destination order by destination limit ?2";
+    let rows = sqlx::query(statement)
+        .bind(after.map(Address::to_string).unwrap_or_default())
+        .bind(i64::from(limit))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(summary).collect()
+}
+
+fn summary(row: &SqliteRow) -> Result<DestinationSummary, sqlx::Error> {
+    let count = |number: i64| u64::try_from(number);
+    Ok(DestinationSummary {
+        destination: parsed(row, "destination", |text: String| text.parse::<Address>())?,
+        name: row.try_get("name")?,
+        counts: Counts { waiting: parsed(row, "waiting", count)?, dead: parsed(row, "refused", count)? },
+        attempts: parsed(row, "attempts", |attempts: i64| u32::try_from(attempts))?,
+        oldest: timestamp(row.try_get("oldest")?),
+        next_at: row.try_get::<Option<i64>, _>("next_at")?.map(timestamp),
+        last_error: row.try_get("last_error")?,
+    })
+}
+
+/// The rows of these kinds about a subject, whomever they are for.
+///
+/// # Errors
+/// Those of the database.
+pub async fn about(connection: &mut SqliteConnection, kinds: &[&str], subject: &str) -> Result<Vec<Row>, sqlx::Error> {
+    let statement = format!(
+        "select {COLUMNS} from failed_requests
+        where kind in (select value from json_each(?1)) and subject = ?2 order by id"
+    );
+    sqlx::query_as(sqlx::AssertSqlSafe(statement))
+        .bind(serde_json::Value::from(kinds).to_string())
+        .bind(subject)
+        .fetch_all(connection)
+        .await
 }
 
 /// How many rows there are.

@@ -13,6 +13,7 @@ async fn table() -> SqliteConnection {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
     sqlx::raw_sql(SCHEMA).execute(&mut connection).await.unwrap();
     sqlx::raw_sql(depth::INDEX).execute(&mut connection).await.unwrap();
+    sqlx::raw_sql(SCHEMA_2).execute(&mut connection).await.unwrap();
     connection
 }
 
@@ -223,13 +224,67 @@ async fn the_list_is_paged_and_filtered() {
         let subject = all(&mut connection).await.len().to_string();
         put_now(&mut connection, &request(destination, &subject, 1), 0).await;
     }
-    let filter = Filter { destination: Some(address(1)), state: Some(StateFilter::Waiting) };
+    let filter = Filter { destination: Some(address(1)), state: Some(StateFilter::Waiting), kind: None };
     let first = page(&mut connection, &filter, 0, 2).await.unwrap();
     assert_eq!(first.rows.len(), 2);
     let second = page(&mut connection, &filter, first.next_cursor.unwrap(), 2).await.unwrap();
     assert_eq!((second.rows.len(), second.next_cursor), (1, None));
     let dead = Filter { state: Some(StateFilter::Dead), ..Filter::default() };
     assert!(page(&mut connection, &dead, 0, 9).await.unwrap().rows.is_empty());
+    let other_kind = Filter { kind: Some(String::from("block")), ..Filter::default() };
+    assert!(page(&mut connection, &other_kind, 0, 9).await.unwrap().rows.is_empty());
+    let sending = Filter { state: Some(StateFilter::Sending(vec![2, 4, 99])), ..Filter::default() };
+    let ids: Vec<_> = page(&mut connection, &sending, 0, 9).await.unwrap().rows.iter().map(|row| row.id).collect();
+    assert_eq!(ids, [2, 4]);
+}
+
+#[tokio::test]
+async fn something_newer_outdates_what_is_older_of_its_kind_for_the_same_destination() {
+    let mut connection = table().await;
+    for (destination, subject, version) in [(1, "a", 1), (1, "b", 2), (1, "c", 3), (2, "a", 1)] {
+        put_now(&mut connection, &request(destination, subject, version), 0).await;
+    }
+    let other = QueuedRequest { kind: String::from("word"), ..request(1, "a", 1) };
+    put_now(&mut connection, &other, 0).await;
+    assert_eq!(outdate(&mut connection, &address(1), "notice", 3).await.unwrap(), 2);
+    let left: Vec<_> = all(&mut connection).await.into_iter().map(|row| row.request.subject).collect();
+    assert_eq!(left, ["c", "a", "a"]);
+}
+
+#[tokio::test]
+async fn what_is_settled_waits_for_nobody() {
+    let mut connection = table().await;
+    for (destination, subject) in [(1, "a"), (2, "a"), (1, "b"), (2, "c")] {
+        put_now(&mut connection, &request(destination, subject, 1), 0).await;
+    }
+    let both = [String::from("a"), String::from("c")];
+    assert_eq!(settle(&mut connection, "other", &both).await.unwrap(), 0);
+    assert_eq!(about(&mut connection, &["other", "notice"], "a").await.unwrap().len(), 2);
+    assert_eq!(settle(&mut connection, "notice", &both).await.unwrap(), 3);
+    assert_eq!(all(&mut connection).await[0].request.subject, "b");
+    assert!(about(&mut connection, &["notice"], "a").await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn each_destination_is_summed_up() {
+    let mut connection = table().await;
+    for (destination, subject, now) in [(2, "a", 7), (1, "a", 5), (2, "b", 9)] {
+        put_now(&mut connection, &request(destination, subject, 1), now).await;
+    }
+    postpone(&mut connection, 3, 1, "connection refused", at(50)).await.unwrap();
+    bury(&mut connection, 2, 1, "422").await.unwrap();
+    let all = destinations(&mut connection, None, 9).await.unwrap();
+    let names: Vec<_> = all.iter().map(|one| (one.name.as_str(), one.counts, one.attempts)).collect();
+    let count = |waiting, dead| Counts { waiting, dead };
+    let mut expected = [("peer-1", count(0, 1), 1), ("peer-2", count(2, 0), 1)];
+    expected.sort_by_key(|(name, ..)| if *name == "peer-1" { address(1).to_string() } else { address(2).to_string() });
+    assert_eq!(names, expected);
+    let second = all.iter().find(|one| one.name == "peer-2").unwrap();
+    assert_eq!((second.oldest, second.next_at), (at(7), Some(at(7))));
+    assert_eq!(second.last_error.as_deref(), Some("connection refused"));
+    assert_eq!(all.iter().find(|one| one.name == "peer-1").unwrap().next_at, None);
+    let behind = destinations(&mut connection, Some(&all[0].destination), 9).await.unwrap();
+    assert_eq!(behind, all[1..]);
 }
 
 #[tokio::test]

@@ -104,6 +104,13 @@ impl Rows {
             QueueChange::RemoveDestination { destination } => {
                 self.rows.retain(|_, row| row.request.destination != *destination);
             }
+            QueueChange::Outdate { destination, kind, before } => self.rows.retain(|_, row| {
+                let same = (&row.request.destination, &row.request.kind) == (destination, kind);
+                !(same && row.request.version < *before)
+            }),
+            QueueChange::Settle { kind, subjects } => {
+                self.rows.retain(|_, row| !(row.request.kind == *kind && subjects.contains(&row.request.subject)))
+            }
             QueueChange::Expire { now } => {
                 self.rows.retain(|_, row| row.request.expires_at.is_none_or(|expires| expires > *now));
             }
