@@ -11,7 +11,10 @@ mod step_6_liveness;
 mod step_7_history;
 
 mod activity;
+mod anti_entropy;
 mod api;
+mod chaos;
+mod delivery;
 mod fault_delivery;
 mod fault_figures;
 mod fault_membership;
