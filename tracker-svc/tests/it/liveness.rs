@@ -155,3 +155,32 @@ async fn four_peers(tracker: &Tracker) -> (Peer, [Peer; 3]) {
     }
     (alice, others)
 }
+
+#[tokio::test]
+async fn a_tracker_that_was_restarted_reports_nobody_for_three_rounds_whatever_its_settings_say() {
+    let directory = data_dir();
+    let eager = ["--liveness-interval", "150ms", "--failed-rounds", "1"];
+    let tracker = Tracker::start_with(directory.path(), &eager).await;
+    let (alice, bob, carol) = (Peer::alice().await, Peer::bob().await, Peer::carol().await);
+    tracker.begin(&alice).await;
+    tracker.register(&bob).await;
+    tracker.register(&carol).await;
+    tracker.stop().await;
+    // It was away while bob went.
+    bob.down(true);
+    let before = alice.inner.probes.load(Ordering::SeqCst);
+    let tracker = Tracker::start_with(directory.path(), &eager).await;
+    eventually!(tracker.last(TimelineKind::Suspected, "bob").await.is_some());
+    eventually!(alice.was_told("bob", ChangeKind::Offline));
+    let rounds = alice.inner.probes.load(Ordering::SeqCst) - before;
+    assert!(rounds >= 3, "bob was called offline in round {rounds}");
+    assert_eq!(carol.told().iter().filter(|(_, kind, _)| *kind == ChangeKind::Offline).count(), 1);
+
+    // Later one failed round is enough, as it was told.
+    let before = alice.inner.probes.load(Ordering::SeqCst);
+    carol.down(true);
+    eventually!(alice.was_told("carol", ChangeKind::Offline));
+    let rounds = alice.inner.probes.load(Ordering::SeqCst) - before;
+    assert!(rounds <= 3, "{rounds} rounds until carol was called offline");
+    tracker.stop().await;
+}
