@@ -44,3 +44,22 @@ pub(super) enum StateProblems {
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
 }
+
+/// What a route answers that looks for a member by a parameter of its query.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]
+pub(super) enum UnknownMember {
+    /// `unknown_peer`: nobody is called so; `not_found`: the checksum of the address is wrong
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDetails),
+}
+
+/// What a route answers that only looks at a transaction.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]
+pub(super) enum InconsistentTransaction {
+    /// `inconsistent_body`: its id, its sender or the length of its signature does not follow from the rest, or the checksum
+    /// of its recipient is wrong
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDetails),
+}

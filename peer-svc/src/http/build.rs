@@ -19,8 +19,8 @@ use super::App;
     CommonProblems,
     (status = 404, description = "Nobody by that name is known, or not the sender's key (`unknown_peer`)", body = ProblemDetails,
         content_type = "application/problem+json"),
-    (status = 409, description = "The recipient's key is not known (`recipient_key_unknown`), or the message belongs to another \
-        transaction (`transaction_refused`)", body = ProblemDetails, content_type = "application/problem+json"),
+    (status = 409, description = "The recipient's key is not known (`recipient_key_unknown`), the message belongs to another \
+        transaction (`transaction_refused`), or values do not fit together (`inconsistent_body`)", body = ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(super) async fn build_transaction(
     State(app): State<App>,

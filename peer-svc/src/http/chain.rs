@@ -85,7 +85,7 @@ pub(super) struct HeadersQuery {
     /// is on the active branch, or behind the genesis block if none is.
     #[param(nullable = false, pattern = "^[0-9a-f]{64}(,[0-9a-f]{64}){0,63}$", max_length = 4159)]
     after: Option<String>,
-    /// The height of the first header, instead of `after`.
+    /// The height of the first header; together with `after` it counts if none of those is on the active branch.
     #[param(nullable = false, format = Int64, minimum = 0, maximum = 4_294_967_295_u32)]
     from: Option<u32>,
     /// How many at most.
@@ -108,10 +108,9 @@ pub(super) async fn list_headers(
 ) -> Result<Response, Problem> {
     let limit = read::limit(query.limit, 2000, 2000)?;
     let state = app.node.state()?;
-    let from = match (&query.after, query.from) {
-        (Some(_), Some(_)) => return Err(parameter("from", "either after or from", "both")),
-        (Some(after), None) => behind(&state, after)?,
-        (None, from) => from.unwrap_or(0),
+    let from = match &query.after {
+        Some(after) => behind(&state, after)?.or(query.from).unwrap_or(1),
+        None => query.from.unwrap_or(0),
     };
     known.unless_known(ETag::of([state.tip().hash]), Keep::Revalidate, async { Ok(headers(&state, from, limit)) }).await
 }
@@ -124,15 +123,15 @@ fn headers(state: &Chain, from: u32, limit: usize) -> Paged<HeadersPage> {
     Paged::by(HeadersPage { headers, tip: state.tip_message() }, "from", next).in_place_of("after")
 }
 
-/// The height behind the first of these blocks that is on the active branch.
-fn behind(state: &Chain, after: &str) -> Result<u32, Problem> {
+/// The height behind the first of these blocks that is on the active branch, if one is.
+fn behind(state: &Chain, after: &str) -> Result<Option<u32>, Problem> {
     let hashes: Vec<BlockHash> =
         after.split(',').map(|text| hash("after", text)).collect::<Result<_, _>>().map_err(Problem::parameter)?;
     if hashes.len() > MOST_HASHES {
         return Err(parameter("after", &format!("at most {MOST_HASHES} hashes"), &hashes.len().to_string()));
     }
     let known = hashes.iter().filter(|hash| state.index.is_active(hash)).find_map(|hash| state.index.get(hash));
-    Ok(known.map_or(0, |entry| entry.header.height).saturating_add(1))
+    Ok(known.map(|entry| entry.header.height.saturating_add(1)))
 }
 
 /// Tell what an account has: after the tip, and what pending transactions will change.

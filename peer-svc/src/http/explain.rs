@@ -14,7 +14,7 @@ use raclette_service::{
 
 use super::{
     App,
-    answers::StateProblems,
+    answers::{InconsistentTransaction, StateProblems},
     blocks::{find, unknown_block},
     elsewhere,
     transactions::decode,
@@ -26,7 +26,11 @@ use crate::node::{Proof, Prospect};
 /// It lists every rule and policy in the order in which they are checked, by the code that accepts and refuses. Nothing is
 /// stored or passed on.
 #[utoipa::path(post, path = "/tx/check", operation_id = "check_transaction", tag = "network",
-    responses((status = 200, description = "Every rule and policy", body = TransactionCheck), CommonProblems),
+    responses(
+        (status = 200, description = "Every rule and policy", body = TransactionCheck),
+        CommonProblems,
+        InconsistentTransaction,
+    ),
 )]
 pub(super) async fn check_transaction(
     State(app): State<App>,

@@ -14,7 +14,7 @@ use raclette_api::history::{
 use raclette_chain::hash::BlockHash;
 use raclette_service::{
     answer::Paged,
-    extract::{Json, Query},
+    extract::{Json, Query, number_cursor},
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
@@ -53,7 +53,7 @@ pub(super) async fn list_reorgs(
     Query(query): Query<ReorgsQuery>,
 ) -> Result<Paged<ReorganisationPage>, Problem> {
     let limit = read::limit(query.limit, 20, 100)?;
-    let before = read::number_cursor(query.cursor.as_deref())?.unwrap_or(i64::MAX);
+    let before = query.cursor.as_deref().map_or(Ok(i64::MAX), number_cursor)?;
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let mut entries = app.node.reorgs(before, count(limit + 1), count(LISTED)).await?;
     let more = read::cut(&mut entries, limit);

@@ -4,7 +4,7 @@ use axum::extract::State;
 use raclette_api::wallet::{Direction, MessageEntry, MessagePage, MessageStatus};
 use raclette_service::{
     answer::Paged,
-    extract::Query,
+    extract::{Query, number_cursor},
     planted::bug,
     problem::{CommonProblems, Problem},
 };
@@ -30,7 +30,8 @@ pub(super) struct MailQuery {
 impl MailQuery {
     /// How many entries the page has, and where it begins.
     pub(super) fn page(&self) -> Result<(usize, Option<i64>), Problem> {
-        Ok((read::limit(self.limit, 50, 500)?, read::number_cursor(self.cursor.as_deref())?))
+        let cursor = self.cursor.as_deref().map(number_cursor).transpose()?;
+        Ok((read::limit(self.limit, 50, 500)?, cursor))
     }
 }
 

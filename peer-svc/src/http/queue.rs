@@ -9,14 +9,14 @@ use raclette_chain::{address::Address, time::Timestamp};
 use raclette_service::{
     answer::Paged,
     clock::now_ms,
-    extract::{Path, Query},
+    extract::{Path, Query, number_cursor},
     problem::{Code, CommonProblems, Problem},
     queue::{Filter, QueueChange, StateFilter, sql, view},
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::{App, read};
+use super::{App, answers::UnknownMember, read};
 use crate::node::NodeError;
 
 /// Which rows, by their state.
@@ -70,13 +70,14 @@ pub(super) struct DestinationsQuery {
 #[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "owner", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
     CommonProblems,
+    UnknownMember,
 ))]
 pub(super) async fn list_queue(
     State(app): State<App>,
     Query(query): Query<QueueQuery>,
 ) -> Result<Paged<QueuePage>, Problem> {
     let limit = read::limit(query.limit, 100, 500)?;
-    let cursor = read::number_cursor(query.cursor.as_deref())?.unwrap_or(0);
+    let cursor = query.cursor.as_deref().map_or(Ok(0), number_cursor)?;
     let filter = filter(&app, &query)?;
     let mut connection = app.node.readers().acquire().await.map_err(NodeError::from)?;
     let limit = u32::try_from(limit).unwrap_or(u32::MAX);

@@ -29,7 +29,8 @@ pub(super) async fn take_mining_complete(
 ) -> Result<Json<MiningCompleteAnswer>, Problem> {
     let state = app.node.state()?;
     // Work is cheaper to check than a signature, and costs more to forge.
-    if let Err(reason) = fits(&message.header()?, &state) {
+    let (header, _) = message.check(&state.rules.network)?;
+    if let Err(reason) = fits(&header, &state) {
         return Ok(Json(not_believed(reason)));
     }
     let (header, key) = message.verify(&state.rules.network)?;

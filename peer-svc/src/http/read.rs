@@ -1,14 +1,11 @@
 //! Parts of requests that several routes read.
 
-use std::convert::Infallible;
-
 use axum::{
     body::HttpBody as _,
     extract::{FromRequest, FromRequestParts, Request},
     http::request::Parts,
 };
-use raclette_api::{FROM_HEADER, schema};
-use raclette_chain::address::Address;
+use raclette_api::{FROM_HEADER, Fault, encoding, schema};
 use raclette_service::{extract::Json, problem::Problem};
 use serde::de::DeserializeOwned;
 use utoipa::{
@@ -43,17 +40,23 @@ impl IntoParams for Sender {
 }
 
 impl FromRequestParts<App> for Sender {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
-        let named = parts.headers.get(FROM_HEADER).and_then(|value| value.to_str().ok());
-        let address = named.and_then(|text| text.parse::<Address>().ok());
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(FROM_HEADER) else { return Ok(Self(Origin::Local)) };
+        let text = value.to_str().unwrap_or_default();
+        let address = match encoding::address(FROM_HEADER, text) {
+            Ok(address) => Some(address),
+            // It has the right shape, and is nobody's address.
+            Err(error) if error.fault == Fault::Inconsistent => None,
+            Err(error) => return Err(Problem::parameter(error)),
+        };
         let member = address.filter(|address| app.node.members().is_registered(address));
         Ok(Self(member.map_or(Origin::Local, Origin::Member)))
     }
 }
 
-/// A JSON body that may be absent, or `null`, which means that all its members are.
+/// A JSON body that may be absent, which means that all its members are.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct OptionalJson<T>(pub(super) T);
 
@@ -68,8 +71,7 @@ where
         if request.body().is_end_stream() {
             return Ok(Self(T::default()));
         }
-        let Json(value) = Json::<Option<T>>::from_request(request, state).await?;
-        Ok(Self(value.unwrap_or_default()))
+        Json::from_request(request, state).await.map(|Json(value)| Self(value))
     }
 }
 
@@ -80,12 +82,6 @@ pub(super) fn limit(given: Option<u32>, default: u32, most: u32) -> Result<usize
         return Err(parameter("limit", &format!("1 to {most}"), &limit.to_string()));
     }
     Ok(limit as usize)
-}
-
-/// A cursor that is a number.
-pub(super) fn number_cursor(cursor: Option<&str>) -> Result<Option<i64>, Problem> {
-    let number = |text: &str| text.parse().map_err(|_| parameter("cursor", "a next_cursor of the page before", text));
-    cursor.map(number).transpose()
 }
 
 /// Cuts a list that was read with one entry too many back to a page, and says whether there is more.

@@ -88,14 +88,17 @@ async fn bodies_that_cannot_be_read_say_why() {
 #[tokio::test]
 async fn a_value_that_is_malformed_inside_good_json_is_named() {
     let peer = Peer::alice(EASY).await;
-    for (body, field) in [
-        (json!({"to": "BOB", "amount": 1}), "to"),
-        (json!({"to": "bob"}), "amount"),
-        (json!({"to": "bob", "amount": 9_007_199_254_740_992_u64}), "amount"),
-        (json!({"to": "bob", "amount": -1}), "amount"),
-        (json!({"to": "bob", "message": "ä".repeat(2049)}), "message"),
+    let mistyped = peer.address().to_string().replace("rac1", "rac1q")[..62].to_owned();
+    for (body, field, status, code) in [
+        (json!({"to": "BOB", "amount": 1}), "to", 422, "invalid_body"),
+        (json!({"to": mistyped, "amount": 1}), "to", 409, "inconsistent_body"),
+        (json!({"to": "bob"}), "amount", 409, "inconsistent_body"),
+        (json!({"to": "bob", "amount": 9_007_199_254_740_992_u64}), "amount", 422, "invalid_body"),
+        (json!({"to": "bob", "amount": -1}), "amount", 422, "invalid_body"),
+        (json!({"to": "bob", "message": "x".repeat(4097)}), "message", 422, "invalid_body"),
+        (json!({"to": "bob", "message": "ä".repeat(2049)}), "message", 409, "inconsistent_body"),
     ] {
-        let answer = peer.own_post("/send", &body).await.expect(422, Some("invalid_body"));
+        let answer = peer.own_post("/send", &body).await.expect(status, Some(code));
         assert_eq!(answer.body["errors"][0]["field"], field, "{body}");
     }
     let answer = peer.own_post("/mine", &json!({"threads": 0})).await.expect(422, Some("invalid_body"));

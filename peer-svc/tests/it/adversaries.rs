@@ -82,7 +82,24 @@ async fn whoever_sends_a_block_without_its_work_is_cut_off_after_one() {
     alice.own_delete(&format!("/bans/{MALLORY}")).await.expect(204, None);
     alice.own_delete(&format!("/bans/{MALLORY}")).await.expect(404, Some("not_found"));
     alice.own_delete("/bans/mallory").await.expect(400, Some("invalid_parameter"));
+    alice.own_delete("/bans/1.2.3").await.expect(404, Some("not_found"));
     assert_eq!(post(&alice, MALLORY, Some(honest), &message(&alice, &blocks[1])).await.ok()["status"], "accepted");
+}
+
+#[tokio::test]
+async fn the_owner_who_tries_out_a_block_without_work_is_not_cut_off_on_this_machine() {
+    let alice = Peer::alice(EASY).await;
+    let blocks = branch(&genesis(EASY).header(), 1, &key(BOB_PEM), 0);
+    for loopback in ["127.0.0.1", "::1"] {
+        let answer = post(&alice, loopback, None, &without_work(&alice, &blocks[0])).await;
+        answer.expect(409, Some("block_refused"));
+        get(&alice, loopback, None, "/chain").await.ok();
+    }
+    assert_eq!(alice.own_get("/bans").await.ok()["bans"], json!([]));
+    // A member is told apart by the address that it claims.
+    let member = key(BOB_PEM).public().address();
+    post(&alice, "127.0.0.1", Some(member), &without_work(&alice, &blocks[0])).await.expect(409, Some("block_refused"));
+    get(&alice, "127.0.0.1", Some(member), "/chain").await.expect(429, Some("too_many_requests"));
 }
 
 #[tokio::test]

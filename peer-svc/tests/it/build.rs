@@ -89,7 +89,7 @@ async fn what_cannot_be_built_is_told() {
         (json!({"sender": stranger, "to": "alice"}), 404, "unknown_peer"),
         (json!({"sender": "alice", "to": "nobody"}), 404, "unknown_peer"),
         (json!({"sender": "alice", "to": stranger, "message": "hello"}), 409, "recipient_key_unknown"),
-        (json!({"to": "alice"}), 422, "invalid_body"),
+        (json!({"to": "alice"}), 409, "inconsistent_body"),
         (json!({"sender": "alice", "to": "alice", "message": ""}), 422, "invalid_body"),
         (json!({"sender": "alice", "to": "alice", "signature": "x"}), 422, "invalid_body"),
     ] {

@@ -80,8 +80,9 @@ async fn headers_begin_behind_the_first_hash_that_is_known() {
     assert_eq!(behind(String::from("from=1&limit=2")).await, [1, 2]);
     assert_eq!(behind(String::new()).await, [0, 1, 2, 3, 4]);
     let many = vec![unknown.as_str(); 65].join(",");
-    let both = format!("after={unknown}&from=1");
-    for query in ["after=", "after=x", "limit=2001", "from=4294967296", &both, &format!("after={many}")] {
+    assert_eq!(behind(format!("after={}&from=1", hashes[3])).await, [4]);
+    assert_eq!(behind(format!("after={unknown}&from=3")).await, [3, 4], "none is known: from there");
+    for query in ["after=", "after=x", "limit=2001", "from=4294967296", &format!("after={many}")] {
         alice.get(&format!("/chain/headers?{query}")).await.expect(400, Some("invalid_parameter"));
     }
 }
@@ -102,4 +103,6 @@ async fn an_account_is_known_once_somebody_used_it() {
     let nobody = raclette_chain::testing::key(CAROL_PEM).public().address();
     alice.get(&format!("/accounts/{nobody}")).await.expect(404, Some("unknown_account"));
     alice.get("/accounts/rac1x").await.expect(400, Some("invalid_parameter"));
+    let mistyped = path.replace("rac1", "rac1q")[..path.len()].to_owned();
+    alice.get(&mistyped).await.expect(404, Some("not_found"));
 }

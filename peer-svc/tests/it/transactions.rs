@@ -93,7 +93,7 @@ async fn a_transaction_that_is_refused_says_by_which_rule() {
     bob.post("/tx", &with("signature", &other["signature"])).await.expect(403, Some("bad_signature"));
     let answer = bob.post("/tx", &with("message", &other["message"])).await.expect(409, Some("transaction_refused"));
     assert_eq!(answer.body["rule"], "wrong_message");
-    let answer = bob.post("/tx", &with("amount", &json!(2))).await.expect(422, Some("invalid_body"));
+    let answer = bob.post("/tx", &with("amount", &json!(2))).await.expect(409, Some("inconsistent_body"));
     assert_eq!(answer.body["errors"][0]["field"], "id");
 
     // A stranger must pay a fee.

@@ -244,7 +244,7 @@ impl BlockMessage {
     /// tracker, never in a request.
     pub fn reward(&self, network: &NetworkId) -> Result<Reward, ApiError> {
         let Some(reward) = &self.reward else {
-            return Err(ApiError::malformed("reward", "the reward of the block", "none"));
+            return Err(ApiError::inconsistent("reward", "the reward of the block", "none"));
         };
         reward.decode(&self.header()?, network).map_err(|error| error.within("reward"))
     }
@@ -285,7 +285,7 @@ impl BlockMessage {
     /// The first member that is malformed, or that the block is compact.
     pub fn decode(&self, network: &NetworkId) -> Result<(Block<Unchecked>, Vec<Option<SealedMessage>>), ApiError> {
         if self.leaves.is_some() {
-            return Err(ApiError::malformed("leaves", "a whole block, without leaves", "a compact one"));
+            return Err(ApiError::inconsistent("leaves", "a whole block, without leaves", "a compact one"));
         }
         let header = self.header()?;
         let reward = self.reward(network)?;

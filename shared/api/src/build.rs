@@ -4,7 +4,7 @@ use raclette_chain::{
     amount::Amount,
     hash::{MessageDigest, NetworkId},
     keys::PublicKey,
-    message::{MAX_TEXT_LENGTH, SealedMessage},
+    message::SealedMessage,
     time::Timestamp,
     transaction::Transaction,
 };
@@ -17,7 +17,7 @@ use crate::{
     example,
     message::SealedMessageJson,
     schema,
-    wallet::SendTo,
+    wallet::{SendTo, text_length},
 };
 
 /// The longest preimage of a sealed message's digest, in bytes.
@@ -138,8 +138,8 @@ impl TryFrom<BuildRequest> for BuildOrder {
         let sender = match (&request.sender_key, &request.sender) {
             (Some(pem), None) => BuildSender::Key(public_key("sender_key", pem)?),
             (None, Some(text)) => BuildSender::Member(SendTo::read("sender", text)?),
-            (Some(_), Some(_)) => return Err(ApiError::malformed("sender", "sender or sender_key", "both")),
-            (None, None) => return Err(ApiError::malformed("sender_key", "sender or sender_key", "neither")),
+            (Some(_), Some(_)) => return Err(ApiError::inconsistent("sender", "sender or sender_key", "both")),
+            (None, None) => return Err(ApiError::inconsistent("sender_key", "sender or sender_key", "neither")),
         };
         Ok(Self {
             sender,
@@ -158,25 +158,21 @@ fn message(request: BuildRequest) -> Result<BuildMessage, ApiError> {
     let BuildRequest { message, sealed_message, message_digest, message_length, .. } = request;
     match (message, sealed_message, message_digest, message_length) {
         (None, None, None, None) => Ok(BuildMessage::None),
-        (Some(text), None, None, None) if (1..=MAX_TEXT_LENGTH).contains(&text.len()) => Ok(BuildMessage::Text(text)),
-        (Some(text), None, None, None) => {
-            let expected = format_args!("1 to {MAX_TEXT_LENGTH} bytes");
-            Err(ApiError::malformed("message", expected, format_args!("{} bytes", text.len())))
-        }
+        (Some(text), None, None, None) => text_length(&text).map(|()| BuildMessage::Text(text)),
         (None, Some(sealed), None, None) => {
             let sealed = SealedMessage::try_from(&sealed).map_err(|error| error.within("sealed_message"))?;
             Ok(BuildMessage::Sealed(Box::new(sealed)))
         }
         (None, None, Some(digest), Some(length)) => match hash("message_digest", &digest)? {
-            MessageDigest::ZERO => Err(ApiError::malformed("message_digest", "the digest of a message", "zeros")),
+            MessageDigest::ZERO => Err(ApiError::inconsistent("message_digest", "the digest of a message", "zeros")),
             digest if (1..=MAX_SEALED_LENGTH).contains(&length) => Ok(BuildMessage::Digest(digest, length)),
             _ => Err(ApiError::malformed("message_length", format_args!("1 to {MAX_SEALED_LENGTH}"), length)),
         },
-        (None, None, Some(_), None) => Err(ApiError::malformed("message_length", "the message's length", "none")),
-        (None, None, None, Some(_)) => Err(ApiError::malformed("message_digest", "the message's digest", "none")),
+        (None, None, Some(_), None) => Err(ApiError::inconsistent("message_length", "the message's length", "none")),
+        (None, None, None, Some(_)) => Err(ApiError::inconsistent("message_digest", "the message's digest", "none")),
         _ => {
             let expected = "one of message, sealed_message, and message_digest with message_length";
-            Err(ApiError::malformed("message", expected, "several of them"))
+            Err(ApiError::inconsistent("message", expected, "several of them"))
         }
     }
 }

@@ -103,9 +103,19 @@ pub fn hash<T: FromStr>(field: &str, text: &str) -> Result<T, ApiError> {
 /// Reads an address in bech32m (BIP 350).
 ///
 /// # Errors
-/// When the text is anything else; what the checksum says is part of the error.
+/// When the text is anything else. What looks like an address in all but its checksum is inconsistent, not malformed: no
+/// schema can tell.
 pub fn address(field: &str, text: &str) -> Result<Address, ApiError> {
-    text.parse().map_err(|error| ApiError::malformed(field, "an address such as rac1q..., in lower case", error))
+    text.parse().map_err(|error| match looks_like_address(text) {
+        true => ApiError::inconsistent(field, "an address whose checksum fits", error),
+        false => ApiError::malformed(field, "an address such as rac1q..., in lower case", error),
+    })
+}
+
+/// Whether a text has the pattern of an address in the OpenAPI documents.
+fn looks_like_address(text: &str) -> bool {
+    let data = text.strip_prefix("rac1").unwrap_or_default();
+    data.len() == 58 && data.bytes().all(|byte| b"023456789acdefghjklmnpqrstuvwxyz".contains(&byte))
 }
 
 /// Reads a public key in PEM (RFC 7468).
@@ -121,9 +131,13 @@ pub fn public_key(field: &str, pem: &str) -> Result<PublicKey, ApiError> {
 /// Reads a signature. Whether it holds is another question.
 ///
 /// # Errors
-/// When the text is not base64 with padding.
+/// When the text is not base64 with padding, or of a length that no key has.
 pub fn signature(field: &str, text: &str) -> Result<Signature, ApiError> {
-    from_base64(field, text).map(Signature::from_bytes)
+    let bytes = from_base64(field, text)?;
+    match bytes.len() {
+        256 | 384 | 512 => Ok(Signature::from_bytes(bytes)),
+        length => Err(ApiError::malformed(field, "256, 384 or 512 bytes", format_args!("{length} bytes"))),
+    }
 }
 
 /// Reads a compact target: 8 lower-case hex digits. Whether it is canonical is a rule of the chain.
@@ -214,7 +228,7 @@ pub fn same_address(field: &str, text: &str, expected: &Address) -> Result<(), A
 
 /// Checks that a value in a message is the one that follows from its other values.
 pub(crate) fn same<T: PartialEq + fmt::Display>(field: &str, found: &T, expected: &T) -> Result<(), ApiError> {
-    if found == expected { Ok(()) } else { Err(ApiError::malformed(field, expected, found)) }
+    if found == expected { Ok(()) } else { Err(ApiError::inconsistent(field, expected, found)) }
 }
 
 fn quoted(text: &str) -> String {

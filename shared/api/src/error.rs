@@ -10,8 +10,10 @@ const SHOWN: usize = 120;
 /// What kind of thing is wrong with a message. Services choose the status code by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// A value is not what the schema says, or contradicts another value of the same message.
+    /// A value is not what the schema says.
     Malformed,
+    /// Each value is what the schema says, but together they cannot be: one contradicts another, or its own checksum.
+    Inconsistent,
     /// The message is of a protocol version that this program does not speak.
     Protocol,
     /// The message belongs to another network.
@@ -39,6 +41,12 @@ impl ApiError {
     #[must_use]
     pub fn malformed(field: &str, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
         Self::new(Fault::Malformed, field, expected, found)
+    }
+
+    /// A member that is well-formed, but does not fit others of the same message, or its own checksum.
+    #[must_use]
+    pub fn inconsistent(field: &str, expected: impl fmt::Display, found: impl fmt::Display) -> Self {
+        Self::new(Fault::Inconsistent, field, expected, found)
     }
 
     /// A version of the protocol that is not spoken here.

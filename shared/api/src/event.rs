@@ -4,7 +4,10 @@
 //! stands. What each type tells is one struct.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Ref, RefOr, Schema, schema::OneOfBuilder},
+};
 
 use crate::{example, schema};
 
@@ -136,20 +139,48 @@ impl EventBody {
 }
 
 /// Something that happened.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-#[schema(examples(example::of::<Self>))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventMessage {
     /// Its number: one more than that of the event before. Absent for what is told live only and never again (the progress
     /// of mining).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = schema::Counter)]
     pub id: Option<u64>,
     /// When it was committed.
-    #[schema(value_type = schema::Time)]
     pub time: u64,
     /// What happened.
     #[serde(flatten)]
     pub body: EventBody,
+}
+
+/// One object for each type, with all its members. Derived, it would be "all of: one of these, and an object", which generators
+/// of clients do not understand.
+impl PartialSchema for EventMessage {
+    fn schema() -> RefOr<Schema> {
+        let bodies = match EventBody::schema() {
+            RefOr::T(Schema::OneOf(bodies)) => bodies.items,
+            other => vec![other],
+        };
+        let events = bodies.into_iter().fold(OneOfBuilder::new(), |events, body| events.item(numbered(body)));
+        events.description(Some("Something that happened.")).examples([example::of::<Self>()]).into()
+    }
+}
+
+impl ToSchema for EventMessage {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        EventBody::schemas(schemas);
+        schemas.push((schema::Counter::name().into_owned(), schema::Counter::schema()));
+        schemas.push((schema::Time::name().into_owned(), schema::Time::schema()));
+    }
+}
+
+/// The schema of a type and what it tells, with the number and the time of the event.
+fn numbered(body: RefOr<Schema>) -> RefOr<Schema> {
+    let RefOr::T(Schema::Object(mut object)) = body else { return body };
+    let mut member = |name: &str, reference: Ref| object.properties.insert(name.to_owned(), RefOr::Ref(reference));
+    member("id", Ref::from_schema_name(schema::Counter::name()));
+    member("time", Ref::from_schema_name(schema::Time::name()));
+    object.required.push(String::from("time"));
+    RefOr::T(Schema::Object(object))
 }
 
 /// Events that a reader asked for and cannot get.

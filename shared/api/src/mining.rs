@@ -4,6 +4,7 @@ use raclette_chain::{
     hash::NetworkId,
     header::Header,
     keys::{PrivateKey, PublicKey},
+    parameters::MAX_BLOCK_TRANSACTIONS,
     time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -71,17 +72,28 @@ impl MiningComplete {
         Header::try_from(&self.header).map_err(|error| error.within("header"))
     }
 
+    /// Checks that the message is well-formed and of this network; says nothing about the signature.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn check(&self, network: &NetworkId) -> Result<(Header, PublicKey), ApiError> {
+        encoding::protocol(self.protocol)?;
+        encoding::network(&self.network_id, network)?;
+        let header = self.header()?;
+        let key = public_key("miner_key", &self.miner_key)?;
+        same_address("miner", &self.miner, &key.address())?;
+        time("time", self.time)?;
+        encoding::signature("signature", &self.signature)?;
+        Ok((header, key))
+    }
+
     /// Checks that the message is well-formed, of this network, and signed by the key in it; the header and that key.
     /// Whether the miner is a member, and the header worth pausing for, is for the caller to say.
     ///
     /// # Errors
     /// The first thing that is wrong.
     pub fn verify(&self, network: &NetworkId) -> Result<(Header, PublicKey), ApiError> {
-        encoding::protocol(self.protocol)?;
-        encoding::network(&self.network_id, network)?;
-        let header = self.header()?;
-        let key = public_key("miner_key", &self.miner_key)?;
-        same_address("miner", &self.miner, &key.address())?;
+        let (header, key) = self.check(network)?;
         let preimage = signing::mining_complete(network, &header, &key.address(), time("time", self.time)?);
         signing::verify(&preimage, &self.signature, &key)?;
         Ok((header, key))
@@ -121,13 +133,17 @@ impl MineRequest {
     /// Checks the bounds.
     ///
     /// # Errors
-    /// When there are no threads, or more than [`MAX_THREADS`].
+    /// When there are no threads, more than [`MAX_THREADS`], or more transactions than any block may have.
     pub fn check(&self) -> Result<(), ApiError> {
-        match self.threads {
-            Some(threads) if !(1..=MAX_THREADS).contains(&threads) => {
-                Err(ApiError::malformed("threads", format_args!("1 to {MAX_THREADS} threads"), threads))
+        if let Some(threads) = self.threads.filter(|threads| !(1..=MAX_THREADS).contains(threads)) {
+            return Err(ApiError::malformed("threads", format_args!("1 to {MAX_THREADS} threads"), threads));
+        }
+        match self.max_transactions.filter(|most| *most > MAX_BLOCK_TRANSACTIONS) {
+            Some(most) => {
+                let expected = format_args!("at most {MAX_BLOCK_TRANSACTIONS} transactions");
+                Err(ApiError::malformed("max_transactions", expected, most))
             }
-            Some(_) | None => Ok(()),
+            None => Ok(()),
         }
     }
 }
@@ -253,6 +269,8 @@ mod tests {
         for threads in [0, MAX_THREADS + 1] {
             assert_eq!(with::<MineRequest>("/threads", json!(threads)).check().unwrap_err().field, "threads");
         }
+        let too_many = with::<MineRequest>("/max_transactions", json!(MAX_BLOCK_TRANSACTIONS + 1));
+        assert_eq!(too_many.check().unwrap_err().field, "max_transactions");
         assert!(serde_json::from_str::<MineRequest>(r#"{"threads": null}"#).is_err());
     }
 }

@@ -91,7 +91,7 @@ impl TryFrom<&ParametersMessage> for Parameters {
         let livable = "parameters that a network can live with";
         parameters
             .check()
-            .map_err(|error| ApiError::malformed("parameters", livable, format_args!("others ({error})")))?;
+            .map_err(|error| ApiError::inconsistent("parameters", livable, format_args!("others ({error})")))?;
         Ok(parameters)
     }
 }

@@ -103,18 +103,20 @@ impl NoticeChange {
                 let inside = |error: ApiError| error.within("registration");
                 let key = encoding::public_key("public_key", &registration.public_key).map_err(inside)?;
                 same_address("address", &self.address, &key.address())?;
-                if registration.name != name {
-                    return Err(ApiError::malformed("registration.name", name, &registration.name));
-                }
+                encoding::same("registration.name", &registration.name.as_str(), &name)?;
                 encoding::same("registration.epoch", &registration.epoch, &epoch)?;
                 Some(signature("signature", &registration.signature).map_err(inside)?)
             }
             (ChangeKind::Offline | ChangeKind::Left, None) => None,
             (ChangeKind::Online, None) => {
-                return Err(ApiError::malformed("registration", "the registration of a peer that is online", "none"));
+                return Err(ApiError::inconsistent(
+                    "registration",
+                    "the registration of a peer that is online",
+                    "none",
+                ));
             }
             (ChangeKind::Offline | ChangeKind::Left, Some(_)) => {
-                return Err(ApiError::malformed("registration", "none unless the peer is online", "a registration"));
+                return Err(ApiError::inconsistent("registration", "none unless the peer is online", "a registration"));
             }
         };
         Ok(CheckedChange { kind: self.kind, name, address, epoch, version, registration_signature })

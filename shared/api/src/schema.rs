@@ -23,6 +23,17 @@ iwIDAQAB
 -----END PUBLIC KEY-----
 ";
 
+/// Every key that is allowed, and no other text: for each size the fixed bytes of its DER, and a modulus between them whose
+/// first and last bit are set.
+const PUBLIC_KEY_PATTERN: &str = "^-----BEGIN PUBLIC KEY-----\\n(\
+    MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA[0-9g-z+/][0-9A-Za-z+/]{19}\\n\
+    ([0-9A-Za-z+/]{64}\\n){5}[0-9A-Za-z+/][Qw]IDAQAB\\n|\
+    MIIBojANBgkqhkiG9w0BAQEFAAOCAY8AMIIBigKCAYEA[0-9g-z+/][0-9A-Za-z+/]{19}\\n\
+    ([0-9A-Za-z+/]{64}\\n){7}[0-9A-Za-z+/]{43}[/13579BDFHJLNPRTVXZbdfhjlnprtvxz]AgMBAAE=\\n|\
+    MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEA[0-9g-z+/][0-9A-Za-z+/]{19}\\n\
+    ([0-9A-Za-z+/]{64}\\n){10}[0-9A-Za-z+/]{22}[08EMUcks]CAwEAAQ==\\n\
+    )-----END PUBLIC KEY-----\\n$";
+
 /// A signature as an example.
 const SIGNATURE: &str = "gdjTE3saK4XfTYdCLUn3cInrxwMYVp+eaER9Vt6x2bEGGNW/JuByhiSkS+z6XgEfs7lODeo9gUOipyHAWGXzBbPk6zH3EaCLeg\
     se3W2DkpOG3/++w97x1o30qUYHDxPNBqO9rQNyKkSyE9UPSnPB+5/1P4y3NkKzmaNSygydcUzxQkY86f1KLYxccPlW9S4x3r1oA62ByPElsA3ALsIxHJ7nO\
@@ -30,7 +41,7 @@ const SIGNATURE: &str = "gdjTE3saK4XfTYdCLUn3cInrxwMYVp+eaER9Vt6x2bEGGNW/JuByhiS
     0E1Glw==";
 
 macro_rules! text {
-    ($($(#[doc = $documentation:literal])+ $name:ident: $pattern:literal, $shortest:literal to $longest:literal, $example:expr;)+) => {$(
+    ($($(#[doc = $documentation:literal])+ $name:ident: $pattern:expr, $shortest:literal to $longest:literal, $example:expr;)+) => {$(
         $(#[doc = $documentation])+
         #[derive(Debug, Clone, Copy)]
         pub enum $name {}
@@ -91,14 +102,14 @@ text! {
 
     /// The public key of an RSA identity: a PEM block `PUBLIC KEY` (RFC 7468) exactly as `openssl pkey -pubout` writes it,
     /// with a modulus of 2048, 3072 or 4096 bits and the exponent 65537.
-    PublicKey: "^-----BEGIN PUBLIC KEY-----\\n([0-9A-Za-z+/=]{1,64}\\n)+-----END PUBLIC KEY-----\\n$", 451 to 800, PUBLIC_KEY;
+    PublicKey: PUBLIC_KEY_PATTERN, 451 to 800, PUBLIC_KEY;
 
     /// An RSASSA-PSS signature (RFC 8017; SHA-256, MGF1 with SHA-256, salt of 32 bytes), as long as its key's modulus, in
     /// base64 with padding (RFC 4648 section 4).
-    Signature: "^[0-9A-Za-z+/]{342,683}={0,2}$", 344 to 684, SIGNATURE;
+    Signature: "^([0-9A-Za-z+/]{341}[AQgw]==|[0-9A-Za-z+/]{512}|[0-9A-Za-z+/]{682}[048AEIMQUYcgkosw]=)$", 344 to 684, SIGNATURE;
 
     /// Bytes in base64url without padding (RFC 4648 section 5).
-    Base64Url: "^[0-9A-Za-z_-]*$", 0 to 8192, "yv66vt6tvu8ABAgP";
+    Base64Url: "^([0-9A-Za-z_-]{4})*([0-9A-Za-z_-][AQgw]|[0-9A-Za-z_-]{2}[048AEIMQUYcgkosw])?$", 0 to 8192, "yv66vt6tvu8ABAgP";
 
     /// A target in compact form (one byte of exponent, three of mantissa): 8 lower-case hex digits.
     Target: "^[0-9a-f]{8}$", 8 to 8, "1e03ffff";

@@ -119,7 +119,7 @@ impl TransactionMessage {
         let expected = transaction.sender.modulus().len();
         if signature.as_bytes().len() != expected {
             let found = format_args!("{} bytes", signature.as_bytes().len());
-            return Err(ApiError::malformed(
+            return Err(ApiError::inconsistent(
                 "signature",
                 format_args!("{expected} bytes, as the sender's key has"),
                 found,
@@ -137,7 +137,7 @@ impl TransactionMessage {
         match self.message_digest.as_deref().map(|text| hash("message_digest", text)).transpose()? {
             Some(MessageDigest::ZERO) => {
                 // A second way to say "no message" would give one transaction two spellings.
-                Err(ApiError::malformed("message_digest", "no such member if there is no message", "zeros"))
+                Err(ApiError::inconsistent("message_digest", "no such member if there is no message", "zeros"))
             }
             Some(digest) => Ok(digest),
             None => Ok(MessageDigest::ZERO),
@@ -322,6 +322,13 @@ mod tests {
     }
 
     #[track_caller]
+    fn inconsistent(pointer: &str, value: Value) -> ApiError {
+        let error = with::<TransactionMessage>(pointer, value).decode(&network()).unwrap_err();
+        assert_eq!(error.fault, Fault::Inconsistent);
+        error
+    }
+
+    #[track_caller]
     fn not_even_read(text: &str) {
         assert!(serde_json::from_str::<TransactionMessage>(text).is_err(), "{text}");
     }
@@ -339,11 +346,11 @@ mod tests {
         let whole = with::<TransactionMessage>("/fee", json!(1)).decode(&network()).unwrap();
         assert_eq!(with::<TransactionMessage>("/id", Value::Null).decode(&network()).unwrap(), whole);
         assert_eq!(with::<TransactionMessage>("/sender", Value::Null).decode(&network()).unwrap(), whole);
-        let error = refused("/id", json!("ab".repeat(32)));
+        let error = inconsistent("/id", json!("ab".repeat(32)));
         assert_eq!((error.field.as_str(), error.expected), ("id", whole.0.id().to_string()));
         let recipient = whole.0.transaction().recipient.to_string();
-        assert_eq!(refused("/sender", json!(recipient)).field, "sender");
-        assert_eq!(refused("/fee", json!(2)).field, "id", "the id covers every signed member");
+        assert_eq!(inconsistent("/sender", json!(recipient)).field, "sender");
+        assert_eq!(inconsistent("/fee", json!(2)).field, "id", "the id covers every signed member");
     }
 
     #[test]
@@ -380,10 +387,12 @@ mod tests {
         let example = of::<TransactionMessage>();
         let string = |member: &str| example[member].as_str().unwrap();
         assert_eq!(refused("/message_digest", json!(string("message_digest").to_uppercase())).field, "message_digest");
-        assert_eq!(refused("/message_digest", json!("0".repeat(64))).field, "message_digest");
+        assert_eq!(inconsistent("/message_digest", json!("0".repeat(64))).field, "message_digest");
         assert_eq!(refused("/id", json!(string("id").to_uppercase())).field, "id");
         assert_eq!(refused("/signature", json!(string("signature").trim_end_matches('='))).field, "signature");
-        assert_eq!(refused("/signature", json!("AAAA")).expected, "256 bytes, as the sender's key has");
+        assert_eq!(refused("/signature", json!("AAAA")).expected, "256, 384 or 512 bytes");
+        let longer = inconsistent("/signature", json!("A".repeat(512)));
+        assert_eq!(longer.expected, "256 bytes, as the sender's key has");
         assert_eq!(refused("/sender_key", json!(string("sender_key").trim_end())).field, "sender_key");
         assert_eq!(refused("/recipient", json!(string("recipient").to_uppercase())).field, "recipient");
     }

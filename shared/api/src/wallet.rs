@@ -115,12 +115,11 @@ impl TryFrom<SendRequest> for SendOrder {
 
     fn try_from(request: SendRequest) -> Result<Self, Self::Error> {
         let to = SendTo::read("to", &request.to)?;
-        if let Some(text) = request.message.as_ref().filter(|text| text.is_empty() || text.len() > MAX_TEXT_LENGTH) {
-            let expected = format_args!("1 to {MAX_TEXT_LENGTH} bytes");
-            return Err(ApiError::malformed("message", expected, format_args!("{} bytes", text.len())));
+        if let Some(text) = &request.message {
+            text_length(text)?;
         }
         if request.amount.is_none() && request.message.is_none() {
-            return Err(ApiError::malformed("amount", "an amount, a message, or both", "neither"));
+            return Err(ApiError::inconsistent("amount", "an amount, a message, or both", "neither"));
         }
         Ok(Self {
             to,
@@ -128,6 +127,18 @@ impl TryFrom<SendRequest> for SendOrder {
             fee: request.fee.map(|fee| amount("fee", fee)).transpose()?,
             message: request.message,
         })
+    }
+}
+
+/// Checks the length of a text. A schema counts characters; it is bytes that are bounded.
+pub(crate) fn text_length(text: &str) -> Result<(), ApiError> {
+    let (expected, bytes) = (format_args!("1 to {MAX_TEXT_LENGTH} bytes"), format_args!("{} bytes", text.len()));
+    match text.len() {
+        1..=MAX_TEXT_LENGTH => Ok(()),
+        _ if text.is_empty() || text.chars().count() > MAX_TEXT_LENGTH => {
+            Err(ApiError::malformed("message", expected, bytes))
+        }
+        _ => Err(ApiError::inconsistent("message", expected, bytes)),
     }
 }
 

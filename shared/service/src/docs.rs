@@ -5,6 +5,8 @@
 
 mod document;
 mod headers;
+mod references;
+mod samples;
 
 use std::sync::Arc;
 

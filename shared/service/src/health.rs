@@ -42,6 +42,7 @@ pub struct Check {
     pub state: CheckState,
     /// More about it, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "height 42")]
     pub detail: Option<String>,
 }
 
@@ -110,7 +111,8 @@ where
 }
 
 /// Tell that the process lives.
-#[utoipa::path(get, path = "/healthz", tag = "operations", responses((status = 200, body = Health)))]
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It lives", body = Health)))]
 async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }

@@ -22,7 +22,7 @@ pub(super) enum RegisterProblems {
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemDetails),
     /// `name_taken`, `stale_epoch` (with the current one as `epoch`), `wrong_tracker`, `wrong_network`,
-    /// `unreachable_address`, `forbidden_address`, or `unsupported_protocol`
+    /// `unreachable_address`, `forbidden_address`, `unsupported_protocol`, or `inconsistent_body`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
 }
@@ -34,9 +34,19 @@ pub(super) enum GenesisProblems {
     /// `bad_signature`
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(ProblemDetails),
-    /// `genesis_exists` (with the winner's as `genesis`), `wrong_network` (other parameters), or `unsupported_protocol`
+    /// `genesis_exists` (with the winner's as `genesis`), `wrong_network` (other parameters), `unsupported_protocol`, or
+    /// `inconsistent_body`
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
+}
+
+/// What only a member may do, for somebody who is none.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variants describe the answers and are never made")]
+pub(super) enum NoMember {
+    /// `unknown_peer`: the sender is not registered
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDetails),
 }
 
 /// What freeing a name may be refused with.
@@ -55,6 +65,15 @@ pub(super) enum OverrideProblems {
     /// `conflict`: the tracker does not doubt itself
     #[response(status = 409, content_type = "application/problem+json")]
     Conflict(ProblemDetails),
+}
+
+/// What listing the queue may be refused with.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variants describe the answers and are never made")]
+pub(super) enum WrongDestination {
+    /// `not_found`: the checksum of the address is wrong
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(ProblemDetails),
 }
 
 impl App {
@@ -128,6 +147,7 @@ impl From<NodeError> for Problem {
 fn malformed(error: &ApiError) -> Problem {
     let code = match error.fault {
         Fault::Malformed => Code::InvalidBody,
+        Fault::Inconsistent => Code::InconsistentBody,
         Fault::Protocol => Code::UnsupportedProtocol,
         Fault::Network => Code::WrongNetwork,
         Fault::Signature => Code::BadSignature,

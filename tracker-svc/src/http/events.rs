@@ -21,7 +21,7 @@ use super::App;
 /// `Last-Event-ID`, or `since`, resumes it without loss. Otherwise it is a page: read on with `?since=` its `next`; with
 /// `Prefer: wait=30` an empty page waits for something to happen. The last 100,000 events are kept: who asks for older ones
 /// is told of the gap, in the page's `gap` or by an event of type `gap`, and gets the oldest there are.
-#[utoipa::path(get, path = "/events", operation_id = "readEvents", tag = "members",
+#[utoipa::path(get, path = "/events", operation_id = "read_events", tag = "network",
     security((), ("owner_token" = [])),
     params(EventsQuery, PreferWait,
         ("Last-Event-ID" = Option<schema::Counter>, Header, description = "As `since`, and stronger: what a browser sends when it \

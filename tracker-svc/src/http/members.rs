@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use raclette_api::{
-    JOIN_TOKEN_HEADER,
+    JOIN_TOKEN_HEADER, encoding,
     membership::{Leave, PeerPage, PeerState, RegisterResponse, Registration},
 };
 use raclette_service::{
@@ -18,7 +18,10 @@ use raclette_service::{
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use super::{App, error::RegisterProblems};
+use super::{
+    App,
+    error::{NoMember, RegisterProblems},
+};
 use crate::node::{Listing, Node};
 
 /// Which members to list.
@@ -27,21 +30,21 @@ use crate::node::{Listing, Node};
 #[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
     /// Only those in this state.
-    #[param(inline)]
+    #[param(inline, nullable = false)]
     state: Option<PeerState>,
     /// How many at most.
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Only those that changed after this version, in the order of their versions and with a signed notice. If the page is
-    /// full, ask again with the version of its last one. Not together with `state`, `name` or `cursor`.
-    #[param(minimum = 0, maximum = 9_007_199_254_740_991_u64)]
+    /// full, ask again with the version of its last one.
+    #[param(nullable = false, minimum = 0, maximum = 9_007_199_254_740_991_u64)]
     since: Option<u64>,
-    /// Only the one with this name. Not together with `state` or `cursor`.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
+    /// Only the one with this name.
+    #[param(nullable = false, pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
     name: Option<String>,
-    /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 128)]
+    /// `next_cursor` of the page before: the name behind which this one begins.
+    #[param(nullable = false, pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
     cursor: Option<String>,
 }
 
@@ -60,7 +63,8 @@ pub(super) fn created(new: bool) -> StatusCode {
 /// believed, the tracker calls `GET /challenge` there. All others are told. Register again after each start, and whenever
 /// the address changes, with a higher epoch. The same registration may be repeated.
 #[utoipa::path(post, path = "/register", operation_id = "register", tag = "network", request_body = Registration,
-    params(("Raclette-Join-Token" = Option<String>, Header, description = "What the network asks newcomers for, if it does")),
+    params(("Raclette-Join-Token" = Option<String>, Header, nullable = false, max_length = 256,
+        description = "What the network asks newcomers for, if it does", example = "a-token-from-the-operator")),
     responses(
         (status = 201, description = "It is new here", body = RegisterResponse),
         (status = 200, description = "It was known, and is updated", body = RegisterResponse),
@@ -84,6 +88,7 @@ pub(super) async fn register(
     (status = 204, description = "It has left"),
     RegisterProblems,
     CommonProblems,
+    NoMember,
 ))]
 pub(super) async fn leave(State(node): State<Arc<Node>>, Json(leave): Json<Leave>) -> Result<StatusCode, Problem> {
     node.leave(&leave).await?;
@@ -92,7 +97,8 @@ pub(super) async fn leave(State(node): State<Arc<Node>>, Json(leave): Json<Leave
 
 /// List the members.
 ///
-/// In the order of their names. Only those that are online or suspect have a registration with their host and port.
+/// In the order of their names. Only those that are online or suspect have a registration with their host and port. Who is
+/// listed must fit all that is asked for.
 #[utoipa::path(get, path = "/peers", operation_id = "list_peers", tag = "network", params(ListQuery), responses(
     (status = 200, description = "A page of members", body = PeerPage),
     CommonProblems,
@@ -110,13 +116,16 @@ pub(super) async fn list(
 impl ListQuery {
     fn listing(self) -> Result<Listing, Problem> {
         let Self { state, since, name, cursor, limit: _ } = self;
-        let together = [since.is_some(), name.is_some(), state.is_some() || cursor.is_some()];
-        if together.into_iter().filter(|given| *given).count() > 1 {
-            let detail = "since, name, and state with cursor are three ways to ask: use one of them";
-            return Err(Problem::new(Code::InvalidParameter, detail).field("since", detail));
-        }
+        let since = since.map(|since| encoding::integer("since", since)).transpose().map_err(Problem::parameter)?;
+        checked_name("name", name.as_deref())?;
+        checked_name("cursor", cursor.as_deref())?;
         Ok(Listing { since, name, after: cursor, state })
     }
+}
+
+/// A parameter that is the name of a member.
+pub(super) fn checked_name(parameter: &str, name: Option<&str>) -> Result<(), Problem> {
+    name.map_or(Ok(()), |name| encoding::name(parameter, name).map(drop)).map_err(Problem::parameter)
 }
 
 /// A page has 1 to 1,000 entries.

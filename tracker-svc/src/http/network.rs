@@ -10,15 +10,15 @@ use raclette_api::{
 };
 use raclette_service::{
     answer::Paged,
-    extract::{Json, Query},
+    extract::{Json, Query, number_cursor},
     problem::{CommonProblems, Problem},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    error::GenesisProblems,
-    members::{checked_limit, created, usual_limit},
+    error::{GenesisProblems, NoMember},
+    members::{checked_limit, checked_name, created, usual_limit},
     queue::parsed,
 };
 use crate::node::{Node, TimelineFilter};
@@ -29,17 +29,17 @@ use crate::node::{Node, TimelineFilter};
 #[into_params(parameter_in = Query)]
 pub(super) struct TimelineQuery {
     /// Only those of this kind.
-    #[param(inline)]
+    #[param(inline, nullable = false)]
     kind: Option<TimelineKind>,
     /// Only those of the member with this name.
-    #[param(pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
+    #[param(nullable = false, pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32)]
     name: Option<String>,
     /// How many at most.
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 20)]
+    #[param(nullable = false, pattern = "^[0-9]{1,19}$", max_length = 19)]
     cursor: Option<String>,
 }
 
@@ -63,6 +63,7 @@ pub(super) async fn read(State(node): State<Arc<Node>>) -> Json<NetworkInfo> {
     (status = 200, description = "This very genesis block was reported before", body = GenesisAccepted),
     GenesisProblems,
     CommonProblems,
+    NoMember,
 ))]
 pub(super) async fn report_genesis(
     State(node): State<Arc<Node>>,
@@ -97,7 +98,8 @@ pub(super) async fn timeline(
     Query(query): Query<TimelineQuery>,
 ) -> Result<Paged<TimelinePage>, Problem> {
     let limit = u32::from(checked_limit(query.limit)?);
-    let cursor = query.cursor.as_deref().map(|text| parsed::<i64>("cursor", text)).transpose()?;
+    checked_name("name", query.name.as_deref())?;
+    let cursor = query.cursor.as_deref().map(number_cursor).transpose()?;
     let filter = TimelineFilter { kind: query.kind, name: query.name };
     let page = node.timeline(&filter, cursor, limit).await?;
     let next = page.next_cursor.clone();

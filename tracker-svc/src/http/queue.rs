@@ -3,18 +3,24 @@
 use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
-use raclette_api::queue::{QueueDestinations, QueuePage};
+use raclette_api::{
+    queue::{QueueDestinations, QueuePage},
+    schema,
+};
 use raclette_chain::address::Address;
 use raclette_service::{
     answer::Paged,
-    extract::{Path, Query},
+    extract::{Path, Query, number_cursor},
     problem::{Code, CommonProblems, Problem},
     queue::{Filter, StateFilter},
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::members::{checked_limit, usual_limit};
+use super::{
+    error::WrongDestination,
+    members::{checked_limit, usual_limit},
+};
 use crate::node::Node;
 
 /// The states by which the queue can be listed.
@@ -35,20 +41,20 @@ pub(super) enum StateQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct QueueQuery {
     /// Only those in this state.
-    #[param(inline)]
+    #[param(inline, nullable = false)]
     state: Option<StateQuery>,
     /// Only those for this member: its name or its address.
-    #[param(pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", max_length = 62)]
+    #[param(nullable = false, pattern = "^([a-z0-9][a-z0-9-]{0,31}|rac1[02-9ac-hj-np-z]{58})$", max_length = 62)]
     destination: Option<String>,
     /// Only those of this kind.
-    #[param(pattern = "^[a-z_]{1,64}$", max_length = 64, example = "notice")]
+    #[param(nullable = false, pattern = "^[a-z_]{1,64}$", max_length = 64, example = "notice")]
     kind: Option<String>,
     /// How many at most.
     #[serde(default = "usual_limit")]
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(max_length = 20)]
+    #[param(nullable = false, pattern = "^[0-9]{1,19}$", max_length = 19)]
     cursor: Option<String>,
 }
 
@@ -62,7 +68,7 @@ pub(super) struct DestinationsQuery {
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: u16,
     /// Where the page begins: `next_cursor` of the page before.
-    #[param(pattern = "^rac1[02-9ac-hj-np-z]{58}$", max_length = 62)]
+    #[param(nullable = false, pattern = "^rac1[02-9ac-hj-np-z]{58}$", max_length = 62)]
     cursor: Option<String>,
 }
 
@@ -70,13 +76,14 @@ pub(super) struct DestinationsQuery {
 #[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "owner", params(QueueQuery), responses(
     (status = 200, description = "A page of the queue", body = QueuePage),
     CommonProblems,
+    WrongDestination,
 ))]
 pub(super) async fn list(
     State(node): State<Arc<Node>>,
     Query(query): Query<QueueQuery>,
 ) -> Result<Paged<QueuePage>, Problem> {
     let limit = u32::from(checked_limit(query.limit)?);
-    let cursor = query.cursor.as_deref().map_or(Ok(0), |text| parsed::<i64>("cursor", text))?;
+    let cursor = query.cursor.as_deref().map_or(Ok(0), number_cursor)?;
     let page = node.queue_page(&query.filter(&node)?, cursor, limit).await?;
     let next = page.next_cursor.clone();
     Ok(Paged::new(page, next))
@@ -120,7 +127,7 @@ pub(super) async fn retry_destination(
 
 /// Try a request again now, even one that was refused for good.
 #[utoipa::path(post, path = "/queue/{id}/retry", operation_id = "retry_queued", tag = "owner",
-    params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
+    params(("id" = schema::Counter, Path, description = "The request's id", example = 17)),
     responses((status = 202, description = "It is tried now"), CommonProblems))]
 pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
     node.retry_request(id).await?;
@@ -129,7 +136,7 @@ pub(super) async fn retry(State(node): State<Arc<Node>>, Path(id): Path<i64>) ->
 
 /// Give a request up.
 #[utoipa::path(delete, path = "/queue/{id}", operation_id = "discard_queued", tag = "owner",
-    params(("id" = i64, Path, description = "The request's id", minimum = 1, example = 17)),
+    params(("id" = schema::Counter, Path, description = "The request's id", example = 17)),
     responses((status = 204, description = "It is gone"), CommonProblems))]
 pub(super) async fn discard(State(node): State<Arc<Node>>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
     node.discard_request(id).await?;

@@ -6,7 +6,7 @@ use raclette_api::{
     notice::{MAX_NOTICE_CHANGES, Notice},
 };
 use raclette_chain::{hash::NetworkId, keys::PublicKey};
-use raclette_service::membership::{Newcomer, Refusal};
+use raclette_service::membership::{Member, Newcomer, Refusal};
 
 use super::{Change, Node, NodeError, State, genesis::Task, now};
 
@@ -17,10 +17,18 @@ pub struct Listing {
     pub since: Option<u64>,
     /// Only the one with this name.
     pub name: Option<String>,
-    /// Else all in the order of their names, those behind this one,
+    /// Only those whose names come after this one.
     pub after: Option<String>,
-    /// in one state or in any.
+    /// Only those in this state.
     pub state: Option<PeerState>,
+}
+
+impl Listing {
+    fn includes(&self, member: &Member) -> bool {
+        let named = self.name.as_deref().is_none_or(|name| member.name == name);
+        let behind = self.after.as_deref().is_none_or(|after| member.name.as_str() > after);
+        named && behind && self.state.is_none_or(|state| member.record().state == state)
+    }
 }
 
 /// The outcome of a registration or a report.
@@ -106,17 +114,17 @@ impl Node {
     /// # Errors
     /// A notice cannot be signed.
     pub fn peers(&self, listing: &Listing, limit: usize) -> Result<PeerPage, NodeError> {
-        match (listing.since, &listing.name) {
-            (Some(since), _) => self.peers_since(since, limit),
-            (None, Some(name)) => Ok(self.peer_named(name)),
-            (None, None) => Ok(self.peers_by_name(listing.after.as_deref(), listing.state, limit)),
+        match listing.since {
+            Some(since) => self.peers_since(since, listing, limit),
+            None => Ok(self.peers_by_name(listing, limit)),
         }
     }
 
     /// Members that changed after a version, with the tracker's signature: what lost notices would have told.
-    fn peers_since(&self, since: u64, limit: usize) -> Result<PeerPage, NodeError> {
+    fn peers_since(&self, since: u64, listing: &Listing, limit: usize) -> Result<PeerPage, NodeError> {
         let state = self.state();
         let mut members = state.register.since(since);
+        members.retain(|member| listing.includes(member));
         members.truncate(limit.min(MAX_NOTICE_CHANGES));
         let notice = match state.network() {
             Some(network) if !members.is_empty() => {
@@ -129,17 +137,10 @@ impl Node {
         Ok(PeerPage { peers, membership_version: state.register.version(), next_cursor: None, notice })
     }
 
-    fn peer_named(&self, name: &str) -> PeerPage {
+    fn peers_by_name(&self, listing: &Listing, limit: usize) -> PeerPage {
         let state = self.state();
-        let peers = state.register.named(name).map(|member| member.record()).into_iter().collect();
-        PeerPage { peers, membership_version: state.register.version(), next_cursor: None, notice: None }
-    }
-
-    fn peers_by_name(&self, after: Option<&str>, wanted: Option<PeerState>, limit: usize) -> PeerPage {
-        let state = self.state();
-        let records = state.register.by_name(after).map(|member| member.record());
-        let mut peers: Vec<PeerRecord> =
-            records.filter(|record| wanted.is_none_or(|wanted| record.state == wanted)).take(limit + 1).collect();
+        let members = state.register.by_name(listing.after.as_deref()).filter(|member| listing.includes(member));
+        let mut peers: Vec<PeerRecord> = members.take(limit + 1).map(|member| member.record()).collect();
         let more = peers.len() > limit;
         peers.truncate(limit);
         let next_cursor = peers.last().filter(|_| more).map(|record| record.name.clone());

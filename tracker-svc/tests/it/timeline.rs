@@ -40,7 +40,7 @@ async fn the_timeline_tells_what_happened_and_survives_a_restart() {
     assert_eq!((page.events.len(), page.events[0].kind), (3, TimelineKind::Left), "newest first");
     let rest = tracker.timeline(&format!("limit=3&cursor={}", page.next_cursor.unwrap())).await;
     assert_eq!((rest.events.len(), rest.next_cursor), (1, None));
-    for query in ["limit=0", "cursor=x", "kind=exploded", "what=1"] {
+    for query in ["limit=0", "cursor=x", "kind=exploded", "name=-", "what=1"] {
         assert_eq!(tracker.get(&format!("/timeline?{query}")).await.code(), "invalid_parameter", "{query}");
     }
     tracker.stop().await;
@@ -92,7 +92,10 @@ async fn what_changed_since_a_version_is_told_with_the_trackers_signature() {
     assert_eq!((all.peers.len(), all.peers[0].name.as_str()), (1, "alice"), "the oldest change first");
     assert_eq!(page("name=bob").await.peers[0].name, "bob");
     assert!(page("name=nobody").await.peers.is_empty());
-    for query in ["since=0&name=bob", "since=0&state=online", "name=bob&cursor=a", "since=-1"] {
+    assert_eq!(page("since=0&name=bob").await.notice.unwrap().changes.len(), 1, "all that is asked for must fit");
+    assert_eq!(page("since=0&state=left").await.peers[0].name, "bob");
+    assert!(page("name=bob&cursor=bob").await.peers.is_empty());
+    for query in ["name=Bob", "cursor=-", "since=-1", "since=9007199254740992"] {
         assert_eq!(tracker.get(&format!("/peers?{query}")).await.code(), "invalid_parameter", "{query}");
     }
     tracker.stop().await;

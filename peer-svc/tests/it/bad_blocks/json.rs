@@ -29,12 +29,13 @@ fn upper(value: &mut Value) {
 }
 
 const INVALID: super::Answered = Problem(422, "invalid_body");
+const INCONSISTENT: super::Answered = Problem(409, "inconsistent_body");
 const MALFORMED: super::Answered = Problem(400, "malformed_json");
 
 pub(super) const ROWS: &[Row] = &[
     Row {
         what: "a block without reward",
-        answered: INVALID,
+        answered: INCONSISTENT,
         make: |ground| {
             let mut block = good(ground);
             block.as_object_mut().unwrap().remove("reward");
@@ -65,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         what: "a reward with the id of another",
-        answered: INVALID,
+        answered: INCONSISTENT,
         make: |ground| with(ground, "/reward/id", |id| *id = json!("ab".repeat(32))),
     },
     Row {
@@ -159,7 +160,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         what: "a hash that is not the block's",
-        answered: INVALID,
+        answered: INCONSISTENT,
         make: |ground| with(ground, "/header/hash", |hash| *hash = json!("00".repeat(32))),
     },
     Row {
@@ -193,7 +194,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         what: "a transaction whose amount was changed on the way",
-        answered: INVALID,
+        answered: INCONSISTENT,
         make: |ground| with(ground, "/transactions/0/amount", |amount| *amount = json!(6)),
     },
     Row {

@@ -8,6 +8,10 @@ const fn invalid(names: &'static str, what: &'static str, make: fn(&Ground) -> S
     Row { what, status: 422, code: "invalid_body", names, make }
 }
 
+const fn inconsistent(names: &'static str, what: &'static str, make: fn(&Ground) -> String) -> Row {
+    Row { what, status: 409, code: "inconsistent_body", names, make }
+}
+
 const fn malformed(what: &'static str, make: fn(&Ground) -> String) -> Row {
     Row { what, status: 400, code: "malformed_json", names: "", make }
 }
@@ -44,16 +48,18 @@ pub(super) const ROWS: &[Row] = &[
     invalid("note", "a member that there is not", |ground| ground.changed("note", json!(""))),
     invalid("", "a member left out", |ground| ground.replaced("\"amount\":5,", "")),
     invalid("message", "null for no message", |ground| ground.changed("message", Value::Null)),
-    invalid("id", "the id of another transaction", |ground| {
+    inconsistent("id", "the id of another transaction", |ground| {
         let mut transaction = ground.signed(|_| {});
         transaction["id"] = json!("ab".repeat(32));
         transaction.to_string()
     }),
     invalid("id", "an id in upper case", |ground| upper(ground, "id")),
     invalid("message_digest", "a digest in upper case", |ground| upper(ground, "message_digest")),
-    invalid("message_digest", "a digest of zeros", |ground| ground.changed("message_digest", json!("00".repeat(32)))),
+    inconsistent("message_digest", "a digest of zeros", |ground| {
+        ground.changed("message_digest", json!("00".repeat(32)))
+    }),
     invalid("recipient", "a recipient in upper case", |ground| upper(ground, "recipient")),
-    invalid("recipient", "a recipient with another checksum", |ground| {
+    inconsistent("recipient", "a recipient with another checksum", |ground| {
         let mut transaction = ground.signed(|_| {});
         let address = transaction["recipient"].as_str().unwrap();
         let last = if address.ends_with('q') { "p" } else { "q" };

@@ -82,11 +82,24 @@ pub(super) const ROWS: &[Row] = &[
     invalid("a modulus of 1024 bits", "sender_key", |ground| with_key(ground, |_| key_of(128))),
     invalid("a modulus of 2056 bits", "sender_key", |ground| with_key(ground, |_| key_of(257))),
     invalid("a modulus of 8192 bits", "sender_key", |ground| with_key(ground, |_| key_of(1024))),
-    invalid("the sender of another key", "sender", |ground| {
-        let mut transaction = ground.signed(|_| {});
-        transaction["sender"] = json!(CAROL.public().address().to_string());
-        transaction.to_string()
-    }),
+    Row {
+        what: "the sender of another key",
+        status: 409,
+        code: "inconsistent_body",
+        names: "sender",
+        make: |ground| {
+            let mut transaction = ground.signed(|_| {});
+            transaction["sender"] = json!(CAROL.public().address().to_string());
+            transaction.to_string()
+        },
+    },
+    Row {
+        what: "a signature as long as another key",
+        status: 409,
+        code: "inconsistent_body",
+        names: "signature",
+        make: |ground| ground.changed("signature", json!(raclette_api::encoding::to_base64(&[1; 384]))),
+    },
     invalid("an empty signature", "signature", |ground| ground.changed("signature", json!(""))),
     invalid("a signature that is no base64", "signature", |ground| ground.changed("signature", json!("=="))),
     invalid("a signature in base64url", "signature", |ground| {

@@ -1,12 +1,13 @@
 //! Answers that the caller may have already: `ETag`, `If-None-Match`, 304 (RFC 9110 section 13) and `Cache-Control`.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use raclette_api::ApiError;
 use utoipa::{
     IntoParams, IntoResponses,
     openapi::{
@@ -16,6 +17,11 @@ use utoipa::{
         schema::{ObjectBuilder, Type},
     },
 };
+
+use crate::problem::Problem;
+
+/// The longest `If-None-Match` that is read.
+const LONGEST: usize = 1024;
 
 /// What an answer was made from: as long as it stays the same, so does the answer.
 ///
@@ -82,9 +88,14 @@ impl IfNoneMatch {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        let length: usize = parts.headers.get_all(header::IF_NONE_MATCH).iter().map(HeaderValue::len).sum();
+        if length > LONGEST {
+            let (expected, found) = (format_args!("at most {LONGEST} characters"), format_args!("{length}"));
+            return Err(Problem::parameter(ApiError::malformed("If-None-Match", expected, found)));
+        }
         Ok(Self::from_headers(&parts.headers))
     }
 }
@@ -92,7 +103,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 /// For `#[utoipa::path(params(IfNoneMatch))]`.
 impl IntoParams for IfNoneMatch {
     fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(1024));
+        let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST));
         let header = ParameterBuilder::new()
             .name("If-None-Match")
             .parameter_in(ParameterIn::Header)

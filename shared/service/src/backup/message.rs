@@ -31,7 +31,7 @@ pub struct Contents {
     pub membership_version: Option<u64>,
     /// A tracker's: how many members it knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 0, maximum = 4_294_967_295_u32)]
+    #[schema(nullable = false, minimum = 0, maximum = 4_294_967_295_u32, example = 3)]
     pub members: Option<u32>,
 }
 

@@ -14,10 +14,11 @@ use utoipa::{
         example::ExampleBuilder,
         path::{Operation, ParameterIn, PathItem},
         request_body::RequestBody,
+        schema::{SchemaType, Type},
     },
 };
 
-use super::headers;
+use super::{headers, references, samples::Samples};
 use crate::{
     access::is_probe_path,
     problem::{Code, CommonProblems, MEDIA_TYPE, OwnerProblems, ProblemDetails, catalogue},
@@ -48,6 +49,9 @@ pub fn complete(mut openapi: OpenApi) -> OpenApi {
     let mut components = openapi.components.take().unwrap_or_default();
     add_problem_schemas(&mut components);
     components.headers.extend(headers::shared());
+    references::separate(&mut components);
+    let samples = Samples::of(&components);
+    samples.give(&mut components);
     let common: BTreeMap<_, _> = CommonProblems::responses().into_iter().chain(OwnerProblems::responses()).collect();
     for (path, item) in &mut openapi.paths.paths {
         for (changes, operation) in operations(item) {
@@ -61,7 +65,43 @@ pub fn complete(mut openapi: OpenApi) -> OpenApi {
             complete_operation(operation, &components);
         }
     }
+    for item in openapi.paths.paths.values_mut() {
+        for (_, operation) in operations(item) {
+            contents(operation).for_each(|content| complete_schema(content, &samples));
+        }
+    }
     openapi.components = Some(components);
+    without_unused_headers(openapi)
+}
+
+/// The bodies that an operation reads and answers, other than shared ones.
+fn contents(operation: &mut Operation) -> impl Iterator<Item = &mut Content> {
+    let request = operation.request_body.as_mut().and_then(own);
+    let read = request.into_iter().flat_map(|body| body.content.values_mut());
+    let answers = operation.responses.responses.values_mut().filter_map(own);
+    read.chain(answers.flat_map(|response| response.content.values_mut())).filter_map(own)
+}
+
+fn own<T>(one: &mut RefOr<T>) -> Option<&mut T> {
+    match one {
+        RefOr::T(one) => Some(one),
+        RefOr::Ref(_) => None,
+    }
+}
+
+fn complete_schema(content: &mut Content, samples: &Samples) {
+    if let Some(schema) = &mut content.schema {
+        references::separate_in(schema);
+        samples.give_one(schema, content.example.as_ref());
+    }
+}
+
+/// Not every service has pages, or answers that can be kept.
+fn without_unused_headers(mut openapi: OpenApi) -> OpenApi {
+    let document = serde_json::to_string(&openapi).unwrap_or_default();
+    if let Some(components) = &mut openapi.components {
+        components.headers.retain(|name, _| document.contains(&format!("\"#/components/headers/{name}\"")));
+    }
     openapi
 }
 
@@ -143,6 +183,9 @@ fn complete_response(status: &str, response: &mut RefOr<Response>, components: &
         refer(response, &["Link"]);
     }
     let RefOr::T(response) = response else { return };
+    for (name, header) in &mut response.headers {
+        headers::complete(name, header);
+    }
     for (media_type, content) in &mut response.content {
         let RefOr::T(content) = content else { continue };
         if media_type == MEDIA_TYPE {
@@ -220,11 +263,25 @@ fn complete_request(operation: &mut Operation, components: &Components) {
     let RequestBody { description, content, .. } = body;
     for content in content.values_mut() {
         let RefOr::T(content) = content else { continue };
+        without_null(content);
         give_example(content, components);
         if description.is_none() {
             let schema = content.schema.as_ref().and_then(|schema| resolved(schema, components));
             *description = schema.and_then(description_of);
         }
+    }
+}
+
+/// A body that may be absent is described as "this, or null". It may be absent, and it is not null.
+fn without_null(content: &mut Content) {
+    let Some(RefOr::T(Schema::OneOf(one))) = &content.schema else { return };
+    let is_null = |item: &RefOr<Schema>| match item {
+        RefOr::T(Schema::Object(object)) => object.schema_type == SchemaType::Type(Type::Null),
+        _ => false,
+    };
+    let mut others = one.items.iter().filter(|item| !is_null(item));
+    if let (Some(only), None) = (others.next(), others.next()) {
+        content.schema = Some(only.clone());
     }
 }
 

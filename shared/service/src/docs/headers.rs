@@ -20,10 +20,6 @@ pub(super) fn of(status: &str) -> &'static [&'static str] {
 
 /// What the names refer to.
 pub(super) fn shared() -> BTreeMap<String, RefOr<Header>> {
-    let text = |pattern: &str, longest| {
-        ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).max_length(Some(longest))
-    };
-    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(3600));
     [
         (
             "X-Request-Id",
@@ -38,12 +34,12 @@ pub(super) fn shared() -> BTreeMap<String, RefOr<Header>> {
             text("^rac1[02-9ac-hj-np-z]{58}$", 62),
             Value::from("rac17fdnuunn2f3kj8de90vztdxgyltnqqyuj069c8lmtxpa84tvnqsqqtduv5"),
         ),
-        ("Retry-After", "In how many seconds it makes sense to ask again", seconds, Value::from(2)),
+        ("Retry-After", "In how many seconds it makes sense to ask again", seconds(), Value::from(2)),
         (
             "WWW-Authenticate",
             "How to say that one is the owner",
-            text("^Bearer .+$", 64),
-            Value::from("Bearer realm=\"owner\""),
+            text("^Bearer( .+)?$", 64),
+            Value::from("Bearer"),
         ),
         (
             "Link",
@@ -70,6 +66,29 @@ pub(super) fn shared() -> BTreeMap<String, RefOr<Header>> {
 }
 
 fn header(description: &str, schema: ObjectBuilder, example: Value) -> RefOr<Header> {
+    let schema = schema.examples([example.clone()]);
     let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema)).example(Some(example));
     RefOr::T(header.build())
+}
+
+/// Gives a header that an operation describes in words of its own its bounds and an example.
+pub(super) fn complete(name: &str, header: &mut RefOr<Header>) {
+    let RefOr::T(header) = header else { return };
+    let (schema, example) = match name {
+        "Location" => (text("^/.*$", 200), Value::from("/tx/5d5d")),
+        "Preference-Applied" => (text("^wait=[0-9]{1,2}$", 7), Value::from("wait=30")),
+        "Vary" => (text("^.+$", 100), Value::from("accept")),
+        "Retry-After" => (seconds(), Value::from(2)),
+        _ => return,
+    };
+    header.schema = Some(schema.examples([example.clone()]).into());
+    header.example = Some(example);
+}
+
+fn text(pattern: &str, longest: usize) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).max_length(Some(longest))
+}
+
+fn seconds() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(86_400))
 }

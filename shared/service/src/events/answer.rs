@@ -30,6 +30,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const RETRY: Duration = Duration::from_secs(2);
 /// How many events a page has if nothing else is asked for.
 const USUAL_LIMIT: u32 = 100;
+/// The longest list of types, in characters: there is room for each of them once.
+const LONGEST_TYPES: usize = 100;
 /// In how many seconds a client may try again that cannot follow now.
 const TRY_AGAIN: u64 = 10;
 
@@ -76,11 +78,14 @@ impl<S: Send + Sync> FromRequestParts<S> for EventsRequest {
         if !(1..=MAX_EVENTS).contains(&limit) {
             return Err(wrong("limit", &format!("1 to {MAX_EVENTS}"), &limit.to_string()));
         }
-        // The header of a client that connects again is newer than the URL it was given.
-        let since = last_event_id(&parts.headers)?.or(query.since);
-        if let Some(since) = since.filter(|since| *since > MAX_SAFE_INTEGER) {
-            return Err(wrong("since", "the number of an event", &since.to_string()));
+        let last = last_event_id(&parts.headers)?;
+        for (parameter, number) in [("Last-Event-ID", last), ("since", query.since)] {
+            if let Some(number) = number.filter(|number| *number > MAX_SAFE_INTEGER) {
+                return Err(wrong(parameter, "the number of an event", &number.to_string()));
+            }
         }
+        // The header of a client that connects again is newer than the URL it was given.
+        let since = last.or(query.since);
         let types = query.types.as_deref().map(event_types).transpose()?;
         Ok(Self { since, types, limit, stream: wants_stream(&parts.headers), wait })
     }
@@ -97,6 +102,9 @@ fn event_types(text: &str) -> Result<Vec<EventType>, Problem> {
         let known = EventType::ALL.map(EventType::name).join(", ");
         wrong("type", &format!("some of {known}, separated by commas"), name)
     };
+    if text.len() > LONGEST_TYPES {
+        return Err(wrong("type", &format!("at most {LONGEST_TYPES} characters"), text));
+    }
     text.split(',').map(|name| EventType::from_name(name).ok_or_else(|| unknown(name))).collect()
 }
 

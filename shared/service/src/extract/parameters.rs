@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use raclette_api::ApiError;
 use serde::de::DeserializeOwned;
 
 use super::shortened;
@@ -49,6 +50,18 @@ where
     }
 }
 
+/// A cursor that is a number of up to 19 digits: `next_cursor` of the page before.
+///
+/// # Errors
+/// 400 `invalid_parameter` if it is anything else.
+pub fn number_cursor(text: &str) -> Result<i64, Problem> {
+    let is_number = (1..=19).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    let number = text.parse::<u64>().ok().filter(|_| is_number);
+    let malformed = || Problem::parameter(ApiError::malformed("cursor", "a next_cursor of the page before", text));
+    // What is above every id is behind all of them.
+    number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).ok_or_else(malformed)
+}
+
 fn wrong(message: &str) -> Problem {
     Problem::new(Code::InvalidParameter, shortened(message))
 }
@@ -60,7 +73,7 @@ mod tests {
     use serde::Deserialize;
     use tower::ServiceExt;
 
-    use super::{Path, Query};
+    use super::{Path, Query, number_cursor};
     use crate::problem::MEDIA_TYPE;
 
     #[derive(Deserialize)]
@@ -80,6 +93,15 @@ mod tests {
             assert_eq!(response.headers()["content-type"], MEDIA_TYPE);
         }
         response.status()
+    }
+
+    #[test]
+    fn a_cursor_is_a_number_whatever_its_size() {
+        assert_eq!(number_cursor("41").unwrap(), 41);
+        assert_eq!(number_cursor("9999999999999999999").unwrap(), i64::MAX);
+        for text in ["", "x", "-1", "+1", "1.0", "10000000000000000000"] {
+            assert!(number_cursor(text).is_err(), "{text}");
+        }
     }
 
     #[tokio::test]

@@ -122,7 +122,7 @@ impl News {
         let key = key_of(&record.public_key)?;
         let news = Self { key: Some(key.clone()), ..Self::of_change(&change, last_seen)? };
         if key.address() != news.address {
-            return Err(ApiError::malformed("public_key", news.address, key.address()));
+            return Err(ApiError::inconsistent("public_key", news.address, key.address()));
         }
         Ok(news)
     }

@@ -36,6 +36,13 @@ pub const fn explanation(code: Code) -> Explanation {
             "The body is JSON, but a member is missing, unknown, twice there, out of bounds, or of another type.",
             "The member `errors` names each field that is wrong. The shape of every body is in /openapi.json and at /docs/.",
         ),
+        Code::InconsistentBody => entry(
+            "/tx",
+            "recipient: expected an address whose checksum fits, found another checksum",
+            "The body has the right shape, but one of its values contradicts another, or an address its own checksum.",
+            "The member `errors` names the field. Look for a mistyped address, or a value that was changed without what follows \
+             from it: the id, the sender's address, the signature.",
+        ),
         Code::InvalidParameter => entry(
             "/chain",
             "limit: expected 1 to 100, found 0",

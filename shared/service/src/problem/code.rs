@@ -68,6 +68,8 @@ codes! {
     MalformedJson = "malformed_json", BAD_REQUEST, Permanent, "The body is not well-formed JSON";
     /// The body is JSON, but not of the shape that this route reads.
     InvalidBody = "invalid_body", UNPROCESSABLE_ENTITY, Permanent, "The body has the wrong shape";
+    /// The body has the right shape, but its values do not fit together, or an address its own checksum.
+    InconsistentBody = "inconsistent_body", CONFLICT, Permanent, "The values of the body do not fit together";
     /// A part of the path or of the query has the wrong shape.
     InvalidParameter = "invalid_parameter", BAD_REQUEST, Permanent, "A parameter has the wrong shape";
     /// There is nothing at this path.
@@ -199,6 +201,7 @@ mod tests {
         let expected = [
             "malformed_json",
             "invalid_body",
+            "inconsistent_body",
             "invalid_parameter",
             "payload_too_large",
             "unsupported_media_type",

@@ -54,6 +54,7 @@ pub struct ProblemDetails {
     pub errors: Vec<FieldError>,
     /// In how many seconds it makes sense to ask again.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 2)]
     pub retry_after: Option<u64>,
     /// Members that only this problem has.
     #[serde(flatten)]
@@ -65,8 +66,10 @@ pub struct ProblemDetails {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where it is, such as `transaction.amount` or `[3].fee`; empty for the whole body.
+    #[schema(example = "amount")]
     pub field: String,
     /// What is wrong with it.
+    #[schema(example = "invalid type: string \"25\", expected u64")]
     pub message: String,
 }
 

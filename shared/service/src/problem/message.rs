@@ -8,6 +8,7 @@ impl From<ApiError> for Problem {
     fn from(error: ApiError) -> Self {
         let code = match error.fault {
             Fault::Malformed => Code::InvalidBody,
+            Fault::Inconsistent => Code::InconsistentBody,
             Fault::Protocol => Code::UnsupportedProtocol,
             Fault::Network => Code::WrongNetwork,
             Fault::Signature => Code::BadSignature,
@@ -18,11 +19,13 @@ impl From<ApiError> for Problem {
 }
 
 impl Problem {
-    /// What is wrong with a part of the path or of the query: 400 `invalid_parameter`.
+    /// What is wrong with a part of the path or of the query: 400 `invalid_parameter`. What has the right shape and cannot
+    /// be all the same (an address whose checksum is wrong) names nothing that exists: 404 `not_found`.
     #[must_use]
     pub fn parameter(error: ApiError) -> Self {
+        let code = if error.fault == Fault::Inconsistent { Code::NotFound } else { Code::InvalidParameter };
         let detail = error.to_string();
-        Self::new(Code::InvalidParameter, detail).expected(error.expected).seen(error.found)
+        Self::new(code, detail).expected(error.expected).seen(error.found)
     }
 }
 
@@ -39,6 +42,9 @@ mod tests {
         assert_eq!(problem.code(), Code::InvalidBody);
         assert_eq!(problem.details().errors[0].field, "transactions[3].amount");
         assert_eq!(Problem::parameter(error).code(), Code::InvalidParameter);
+        let error = ApiError::inconsistent("id", "aa", "bb");
+        assert_eq!(Problem::from(error.clone()).code(), Code::InconsistentBody);
+        assert_eq!(Problem::parameter(error).code(), Code::NotFound);
     }
 
     #[test]
