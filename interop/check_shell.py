@@ -42,12 +42,43 @@ def proof(vector, before, after):
     return {"id": vector["id"], "leaf": own.hex(), "siblings": siblings, "root": root.hex(), "header": header}
 
 
-def serve(answers):
-    """Serves JSON by path on a free port of the loopback interface."""
+def build(network_id, recipient, request):
+    """What `POST /tx/build` answers."""
+    transaction = {
+        "sender_key": request["sender_key"],
+        "sender": p.address_text(p.sha256(p.der_from_pem(request["sender_key"]))),
+        "recipient": recipient,
+        "amount": request.get("amount", 0),
+        "fee": 1,
+        "sequence": 0,
+        "created": 1_767_225_600_000,
+        "valid_until": 0,
+        "message_length": 0,
+    }
+    signed = p.transaction_bytes(network_id, transaction)
+    return {"bytes_to_sign": signed.hex(), "transaction": {"id": p.sha256(signed).hex(), **transaction}}
+
+
+def submit(network_id, transaction):
+    """What `POST /tx` answers."""
+    signed = p.transaction_bytes(network_id, transaction)
+    good = p.verify(p.der_from_pem(transaction["sender_key"]), p.unbase64(transaction["signature"]), signed)
+    return {"id": p.sha256(signed).hex(), "status": "accepted"} if good else {"code": "bad_signature"}
+
+
+def serve(answers, posts=None):
+    """Serves JSON by path on a free port of the loopback interface; what is posted is answered by functions."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            body = json.dumps(answers[self.path]).encode()
+            self.answer(answers[self.path])
+
+        def do_POST(self):
+            request = self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(posts[self.path](json.loads(request)))
+
+        def answer(self, answer):
+            body = json.dumps(answer).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -79,7 +110,13 @@ def main():
         answers[f"/tx/{vector['id']}/proof"] = proof(vector, b"\x07" * 32, b"\x08" * 32)
     answers["/tx/elsewhere"] = status(vectors[0])
     answers["/tx/elsewhere/proof"] = proof(vectors[1], b"\x07" * 32, b"\x08" * 32)
-    peer = serve(answers)
+    network_id = bytes.fromhex(file["network_id"])
+    recipient = vectors[0]["transaction"]["recipient"]
+    posts = {
+        "/tx/build": lambda request: build(network_id, recipient, request),
+        "/tx": lambda transaction: submit(network_id, transaction),
+    }
+    peer = serve(answers, posts)
     for vector in vectors:
         with tempfile.TemporaryDirectory() as directory:
             printed = shell.run("verify", directory, PEER=peer, ID=vector["id"])
@@ -93,6 +130,14 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         expect("another transaction verifies", shell.run("verify", directory, PEER=peer, ID="elsewhere") is not None)
         expect("but a proof of another is none", shell.run("prove", directory, PEER=peer, ID="elsewhere") is None)
+    with tempfile.TemporaryDirectory() as directory:
+        printed = shell.run("key", directory, PEER=peer)
+        expect("a key of one's own has an address", printed is not None and printed.startswith("rac1"))
+        printed = shell.run("build", directory, PEER=peer)
+        expect("what it signs is good", printed is not None and '"accepted"' in printed)
+        # The bytes are one thing, what is handed in another: a transaction that was changed behind the signature.
+        signed = json.loads((pathlib.Path(directory) / "signed.json").read_text(encoding="utf-8"))
+        expect("another amount is not", submit(network_id, {**signed, "amount": 6}) == {"code": "bad_signature"})
     with tempfile.TemporaryDirectory() as directory:
         expect("a forged signature is refused", shell.run("verify", directory, PEER=peer, ID="forged") is None)
         printed = shell.run("verify", directory, PEER=peer, ID="richer")

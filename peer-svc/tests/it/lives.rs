@@ -1,5 +1,6 @@
 //! What happened: lives of transactions, the journal of reorganisations, and the audit.
 
+use axum::body::Body;
 use raclette_api::notice::ChangeKind;
 use raclette_chain::{amount::Amount, time::Timestamp};
 use serde_json::{Value, json};
@@ -7,7 +8,7 @@ use sqlx::{Connection as _, SqliteConnection};
 
 use crate::{
     explain::{as_json, signed},
-    peer::{EASY, Peer},
+    peer::{EASY, Peer, by_anybody},
 };
 
 /// Alice with 50, and bob who knows her and her block.
@@ -33,6 +34,22 @@ async fn learn_all(peer: &Peer, other: &Peer, heights: std::ops::RangeInclusive<
     for height in heights {
         peer.learns(other, &height.to_string()).await;
     }
+}
+
+#[tokio::test]
+async fn whoever_prefers_to_wait_learns_that_a_block_holds_it() {
+    let alice = Peer::alice(EASY).await;
+    let sent = alice.send(json!({"to": "alice", "message": "hello"})).await;
+    let path = format!("/tx/{}", sent["transaction"]["id"].as_str().unwrap());
+    let patient = |wait| by_anybody("GET", &path).header("prefer", wait).body(Body::empty()).unwrap();
+    let short = alice.call(patient("wait=0")).await.expect(200, None);
+    assert_eq!((short.header("preference-applied"), &short.body["status"]), ("wait=0", &json!("pending")));
+    let (confirmed, _) = tokio::join!(alice.call(patient("wait=30")), alice.mine());
+    let confirmed = confirmed.expect(200, None);
+    assert_eq!((confirmed.header("preference-applied"), &confirmed.body["status"]), ("wait=30", &json!("confirmed")));
+    assert_eq!(alice.call(patient("wait=30")).await.ok()["height"], 1, "what is confirmed is shown at once");
+    let unknown = by_anybody("GET", &format!("/tx/{}", "0".repeat(64))).header("prefer", "wait=30");
+    alice.call(unknown.body(Body::empty()).unwrap()).await.expect(404, Some("unknown_transaction"));
 }
 
 #[tokio::test]

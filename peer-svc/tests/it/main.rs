@@ -35,6 +35,7 @@ mod policy;
 mod process;
 mod queue;
 mod quickstart;
+mod request_ids;
 mod sending;
 mod signatures;
 mod starting;

@@ -32,6 +32,22 @@ async fn whoever_prefers_to_wait_gets_the_outcome_and_needs_no_body() {
 }
 
 #[tokio::test]
+async fn whoever_asks_for_a_job_may_wait_for_its_end() {
+    let alice = Peer::alice(HARD).await;
+    let started = alice.own_post("/mine", &json!({"threads": 1})).await.expect(202, None);
+    let location = started.header("location").to_owned();
+    let patient = |wait| by_owner("GET", &location).header("prefer", wait).body(Body::empty()).unwrap();
+    let short = alice.call(patient("wait=0")).await.expect(200, None);
+    assert_eq!((short.header("preference-applied"), &short.body["state"]), ("wait=0", &json!("searching")));
+    let (ended, cancelled) = tokio::join!(alice.call(patient("wait=30")), alice.own_delete(&location));
+    let ended = ended.expect(200, None);
+    assert_eq!((ended.header("preference-applied"), &ended.body["outcome"]), ("wait=30", &json!("cancelled")));
+    assert_eq!(cancelled.ok()["outcome"], "cancelled");
+    let again = alice.call(patient("wait=30")).await.expect(200, None);
+    assert_eq!(again.body["outcome"], "cancelled", "what is over is shown at once");
+}
+
+#[tokio::test]
 async fn there_is_one_job_at_a_time_and_it_can_be_cancelled() {
     let alice = Peer::alice(HARD).await;
     let patient = with_json(by_owner("POST", "/mine").header("prefer", "wait=0"), &json!({"threads": 1}));
