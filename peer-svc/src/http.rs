@@ -5,8 +5,9 @@
 //! - For the owner, behind a token: `wallet`, `mail`, `conversations`, `mining`, `queue`, `propagation`,
 //!   and `bans`, which also cuts off who deserves it.
 //! - What they share: `error` (what goes wrong, as a problem), `answers` (what a route may answer), `read` (parts of
-//!   requests), `idempotency` (requests that come again), `health` (what `/readyz` looks at), `metrics` (what `/metrics`
-//!   says), `page` (the page at `/`), `chaos` (faults for whoever learns or tests).
+//!   requests), `idempotency` (requests that come again), `links` (what leads from one operation to the next), `health` (what
+//!   `/readyz` looks at), `metrics` (what `/metrics` says), `page` (the page at `/`), `chaos` (faults for whoever learns or
+//!   tests).
 //!
 //! A handler is a sentence, its description for the OpenAPI document, extractors, and a few lines; what it needs beyond
 //! that is a function below it.
@@ -25,6 +26,7 @@ mod explain;
 mod health;
 mod history;
 mod idempotency;
+mod links;
 mod mail;
 mod membership;
 mod metrics;
@@ -185,6 +187,7 @@ async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
             Errors are problem documents (RFC 9457) with a stable `code`; `mend` says what to do, often as the exact \
             command. Amounts, times (milliseconds since 1970) and heights are JSON integers of at most 2^53 - 1. Every \
             answer carries the peer's address in `Raclette-Address`.",
+        contact(name = "The makers of Raclette"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "/", description = "The peer that serves this document")),
@@ -213,7 +216,8 @@ pub fn router(app: App) -> (Router, OpenApi) {
         .merge(raclette_service::metrics::route(app.metrics.clone(), move |scrape| {
             metrics::read(measured.clone(), scrape)
         }));
-    let (router, openapi) = routes.with_state(app.clone()).split_for_parts();
+    let (router, mut openapi) = routes.with_state(app.clone()).split_for_parts();
+    docs::link(&mut openapi, links::ARROWS);
     let openapi = docs::complete(openapi);
     let router = router.merge(docs::routes(openapi.clone(), &title)).merge(page);
     let router =

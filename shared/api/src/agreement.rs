@@ -71,7 +71,7 @@ pub struct Agreement {
     #[schema(value_type = TipMessage)]
     pub best: Option<TipMessage>,
     /// The names of those that differ.
-    #[schema(max_items = 10_000)]
+    #[schema(max_items = 10_000, value_type = Vec<schema::Name>)]
     pub differing: Vec<String>,
     /// What each peer answered.
     #[schema(max_items = 10_000)]

@@ -444,7 +444,7 @@ pub struct MiningEvent {
     #[schema(value_type = schema::Counter)]
     pub attempts: u64,
     /// How many nonces are tried in a second.
-    #[schema(minimum = 0, example = 12_500_000.0)]
+    #[schema(minimum = 0, maximum = 1e18, example = 12_500_000.0)]
     pub rate: f64,
     /// The block that was found, by this peer or by the winner.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -118,6 +118,7 @@ pub struct RegisterResponse {
     #[schema(value_type = schema::Counter)]
     pub epoch: u64,
     /// All peers, the new one included.
+    #[schema(max_items = 100_000)]
     pub peers: Vec<PeerRecord>,
     /// After how many milliseconds to register again, if the genesis block is pending.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -28,6 +28,8 @@ pub struct SealedMessageJson {
     /// The protected header, always `{"alg":"RSA-OAEP-256","enc":"A256GCM"}`.
     #[schema(
         pattern = "^eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0$",
+        min_length = 51,
+        max_length = 51,
         example = "eyJhbGciOiJSU0EtT0FFUC0yNTYiLCJlbmMiOiJBMjU2R0NNIn0"
     )]
     pub protected: String,
@@ -39,13 +41,13 @@ pub struct SealedMessageJson {
     #[schema(min_items = 2, max_items = 2)]
     pub recipients: Vec<SealedKey>,
     /// The initialisation vector: 12 bytes.
-    #[schema(pattern = "^[0-9A-Za-z_-]{16}$", example = "48V1_ALb6US04U3b")]
+    #[schema(pattern = "^[0-9A-Za-z_-]{16}$", min_length = 16, max_length = 16, example = "48V1_ALb6US04U3b")]
     pub iv: String,
     /// The encrypted text.
     #[schema(value_type = schema::Base64Url)]
     pub ciphertext: String,
     /// The authentication tag: 16 bytes.
-    #[schema(pattern = "^[0-9A-Za-z_-]{21}[AQgw]$", example = "XFBoMYUZodetZdvTiFvSkQ")]
+    #[schema(pattern = "^[0-9A-Za-z_-]{21}[AQgw]$", min_length = 22, max_length = 22, example = "XFBoMYUZodetZdvTiFvSkQ")]
     pub tag: String,
 }
 

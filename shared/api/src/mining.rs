@@ -206,7 +206,7 @@ pub struct MiningJob {
     #[schema(value_type = schema::Counter)]
     pub attempts: u64,
     /// How many nonces are tried in a second.
-    #[schema(minimum = 0, example = 12_500_000.0)]
+    #[schema(minimum = 0, maximum = 1e18, example = 12_500_000.0)]
     pub rate: f64,
     /// When it began.
     #[schema(value_type = schema::Time)]
@@ -218,7 +218,7 @@ pub struct MiningJob {
     #[schema(value_type = schema::Target)]
     pub target: String,
     /// How many attempts such a block takes on average.
-    #[schema(minimum = 0, example = 4_194_304.0)]
+    #[schema(minimum = 0, maximum = 1.2e77, example = 4_194_304.0)]
     pub expected_attempts: f64,
     /// The hash of the block that was found.
     #[serde(default, skip_serializing_if = "Option::is_none")]

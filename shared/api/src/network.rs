@@ -102,7 +102,7 @@ impl TryFrom<&ParametersMessage> for Parameters {
 #[schema(examples(example::of::<Self>))]
 pub struct GenesisMessage {
     /// The note: `RacletteCheese`.
-    #[schema(pattern = "^RacletteCheese$", example = "RacletteCheese")]
+    #[schema(pattern = "^RacletteCheese$", max_length = 14, example = "RacletteCheese")]
     pub note: String,
     /// The parameters of the network.
     pub parameters: ParametersMessage,

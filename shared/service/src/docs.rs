@@ -5,6 +5,7 @@
 
 mod document;
 mod headers;
+mod links;
 mod references;
 mod samples;
 
@@ -21,7 +22,10 @@ use http::{HeaderValue, header};
 use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
-pub use self::document::complete;
+pub use self::{
+    document::complete,
+    links::{Arrow, link},
+};
 use crate::problem::{Code, Problem};
 
 /// What the pages may load and call: themselves and this service. Swagger UI writes styles into the page, and draws

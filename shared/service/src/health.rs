@@ -36,13 +36,13 @@ pub enum CheckState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Check {
     /// What was looked at, such as `database` or `history`.
-    #[schema(example = "database")]
+    #[schema(min_length = 1, max_length = 64, example = "database")]
     pub name: &'static str,
     /// How it fares.
     pub state: CheckState,
     /// More about it, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "height 42")]
+    #[schema(max_length = 4000, example = "height 42")]
     pub detail: Option<String>,
 }
 
@@ -75,7 +75,7 @@ impl Check {
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
     /// Always `ok`.
-    #[schema(example = "ok")]
+    #[schema(pattern = "^ok$", max_length = 2, example = "ok")]
     status: &'static str,
 }
 
@@ -83,9 +83,10 @@ struct Health {
 #[derive(Debug, Serialize, ToSchema)]
 struct Readiness {
     /// `ready`, or `degraded` if a part should be looked at.
-    #[schema(example = "ready")]
+    #[schema(pattern = "^(ready|degraded)$", max_length = 8, example = "ready")]
     status: &'static str,
     /// Every part that was looked at.
+    #[schema(max_items = 100)]
     checks: Vec<Check>,
 }
 

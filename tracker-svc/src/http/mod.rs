@@ -8,6 +8,7 @@ mod network;
 mod operator;
 mod page;
 mod queue;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits, Token, owner_only},
     backup::{self, Backups},
     build::Build,
-    docs,
+    docs::{self, Arrow},
     health::{self, Check},
     layers::{self, Shared},
     metrics::{Metrics, route},
@@ -45,6 +46,7 @@ const LARGEST_BODY: usize = 64 * 1024;
         title = "Raclette tracker",
         description = "It knows who is online, and tells the others. A newcomer asks `GET /network`, registers with \
                        `POST /register`, and makes the genesis block if it is told to.",
+        contact(name = "The makers of Raclette"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     servers((url = "/", description = "The tracker that serves this document")),
@@ -100,6 +102,7 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
     let (checked, measured) = (node.clone(), app.clone());
     let measured = route(app.metrics.clone(), move |scrape| metrics::read(measured.clone(), scrape));
     let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone()), measured).split_for_parts();
+    let openapi = described(openapi);
     let network = node.network_info().parameters.name;
     let page = page::routes(&network, &app.url);
     let docs = docs::routes(openapi, &format!("{network} - Raclette tracker"));
@@ -111,7 +114,22 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let gate = OwnerGate::new(Token::generate(), "");
     let unmeasured = route(Metrics::new(BUILD), |scrape| async { scrape });
-    docs::complete(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1)
+    docs::complete(described(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1))
+}
+
+/// The document with what is no route: links between operations, and the calls that the tracker makes itself.
+fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    docs::link(&mut openapi, ARROWS);
+    webhooks::add(&mut openapi);
+    openapi
+}
+
+/// What leads from one operation to the next.
+const ARROWS: &[Arrow] = &[queued("retry", "retry_queued"), queued("discard", "discard_queued")];
+
+/// From the first request in the queue.
+const fn queued(name: &'static str, to: &'static str) -> Arrow {
+    Arrow { from: "list_queue", status: "200", name, to, parameter: "id", value: "$response.body#/entries/0/id" }
 }
 
 fn routes<R>(

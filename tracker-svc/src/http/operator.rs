@@ -15,7 +15,8 @@ use crate::node::Node;
 ///
 /// Only while its owner is offline or has left. The next who registers under it keeps it.
 #[utoipa::path(delete, path = "/names/{name}", operation_id = "free_name", tag = "owner",
-    params(("name" = String, Path, description = "The name", pattern = "^[a-z0-9][a-z0-9-]{0,31}$", example = "dave")),
+    params(("name" = String, Path, description = "The name", pattern = "^[a-z0-9][a-z0-9-]{0,31}$", max_length = 32,
+        example = "dave")),
     responses((status = 204, description = "The name is free"), NameProblems, CommonProblems))]
 pub(super) async fn free_name(State(node): State<Arc<Node>>, Path(name): Path<String>) -> Result<StatusCode, Problem> {
     node.free_name(name).await?;

@@ -5,10 +5,11 @@ use std::{convert::Infallible, time::Duration};
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use utoipa::{
-    IntoParams, PartialSchema,
+    IntoParams,
     openapi::{
         Required,
         path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
     },
 };
 
@@ -65,7 +66,7 @@ impl IntoParams for PreferWait {
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some("`wait=N` (RFC 7240): wait up to N seconds, at most 30, for the outcome"))
-            .schema(Some(String::schema()))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(200))))
             .example(Some("wait=30".into()));
         vec![header.build()]
     }

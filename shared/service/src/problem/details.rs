@@ -24,20 +24,26 @@ use super::Code;
 pub struct ProblemDetails {
     /// The kind of problem: `/problems/` and the code with dashes.
     #[serde(rename = "type")]
+    #[schema(pattern = "^/problems/[a-z0-9-]{1,64}$", max_length = 74)]
     pub type_reference: String,
     /// One short sentence, the same for every problem of this kind.
+    #[schema(min_length = 1, max_length = 100)]
     pub title: String,
     /// The HTTP status of this answer.
+    #[schema(minimum = 400, maximum = 599)]
     pub status: u16,
     /// The stable name of the kind of problem.
     pub code: Code,
     /// What happened in this very case.
+    #[schema(min_length = 1, max_length = 10_000)]
     pub detail: String,
     /// The path that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
     pub instance: Option<String>,
     /// The request's id, by which the service's log names it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$", max_length = 64)]
     pub request_id: Option<String>,
     /// What the rule asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,14 +53,15 @@ pub struct ProblemDetails {
     pub seen: Option<Value>,
     /// How to mend it, often the exact command.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 10_000)]
     pub mend: Option<String>,
     /// The fields of the request that are wrong.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schema(required = false)]
+    #[schema(required = false, max_items = 1000)]
     pub errors: Vec<FieldError>,
     /// In how many seconds it makes sense to ask again.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = 2)]
+    #[schema(minimum = 1, maximum = 86_400, example = 2)]
     pub retry_after: Option<u64>,
     /// Members that only this problem has.
     #[serde(flatten)]
@@ -66,10 +73,10 @@ pub struct ProblemDetails {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where it is, such as `transaction.amount` or `[3].fee`; empty for the whole body.
-    #[schema(example = "amount")]
+    #[schema(max_length = 1000, example = "amount")]
     pub field: String,
     /// What is wrong with it.
-    #[schema(example = "invalid type: string \"25\", expected u64")]
+    #[schema(max_length = 10_000, example = "invalid type: string \"25\", expected u64")]
     pub message: String,
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod connections;
+mod documents;
 #[path = "../exposition/mod.rs"]
 mod exposition;
 mod metrics;
