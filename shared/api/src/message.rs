@@ -47,7 +47,12 @@ pub struct SealedMessageJson {
     #[schema(value_type = schema::Base64Url)]
     pub ciphertext: String,
     /// The authentication tag: 16 bytes.
-    #[schema(pattern = "^[0-9A-Za-z_-]{21}[AQgw]$", min_length = 22, max_length = 22, example = "XFBoMYUZodetZdvTiFvSkQ")]
+    #[schema(
+        pattern = "^[0-9A-Za-z_-]{21}[AQgw]$",
+        min_length = 22,
+        max_length = 22,
+        example = "XFBoMYUZodetZdvTiFvSkQ"
+    )]
     pub tag: String,
 }
 

@@ -19,7 +19,6 @@ use utoipa::IntoParams;
 use super::{
     error::{GenesisProblems, NoMember},
     members::{checked_limit, checked_name, created, usual_limit},
-    queue::parsed,
 };
 use crate::node::{Node, TimelineFilter};
 

@@ -164,10 +164,7 @@ fn address(node: &Node, text: &str) -> Result<Address, Problem> {
     node.address_of(text).ok_or_else(unknown)
 }
 
-pub(super) fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(
-    field: &'static str,
-    text: &str,
-) -> Result<T, Problem> {
+fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|error: T::Err| {
         Problem::new(Code::InvalidParameter, format!("{field}: {error}")).field(field, error.to_string())
     })
