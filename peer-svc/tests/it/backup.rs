@@ -98,7 +98,7 @@ async fn what_is_not_sound_is_not_kept_as_a_copy() {
 
 /// Waits for a block, and returns the tip.
 async fn mine(peer: &Process) -> Value {
-    let job = peer.post_and_wait("/mine", &Value::Null).await.unwrap();
+    let job = peer.post_and_wait("/mine", &json!({})).await.unwrap();
     assert_eq!(job["outcome"], "mined", "{job}");
     peer.get("/status").await.unwrap()["tip"].clone()
 }

@@ -268,7 +268,7 @@ async fn mine(process: &Process, really: bool) -> Option<Option<String>> {
     if !really {
         return Some(None);
     }
-    let job = process.post_and_wait("/mine", &Value::Null).await.ok()?;
+    let job = process.post_and_wait("/mine", &json!({})).await.ok()?;
     Some(job["block"].as_str().filter(|_| job["outcome"] == "mined").map(str::to_owned))
 }
 

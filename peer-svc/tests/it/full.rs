@@ -140,11 +140,11 @@ async fn a_peer_that_cannot_write_to_its_file_goes_on_when_it_can() {
     };
     assert_eq!(refused.code(), Some(Code::StorageFull), "{refused}");
     assert_eq!(process.get("/status").await.unwrap()["tip"]["hash"], tip.to_string());
-    let refused = process.post("/mine", &Value::Null).await.unwrap_err();
+    let refused = process.post("/mine", &json!({})).await.unwrap_err();
     assert_eq!(refused.code(), Some(Code::StorageFull), "{refused}");
 
     prlimit(Some(process.pid()), Resource::Fsize, limit(1 << 30)).unwrap();
-    let job = eventually("it mines again", || async { process.post_and_wait("/mine", &Value::Null).await.ok() }).await;
+    let job = eventually("it mines again", || async { process.post_and_wait("/mine", &json!({})).await.ok() }).await;
     assert_eq!(job["outcome"], "mined", "{job}");
     process.signal(Signal::TERM);
     assert!(process.ended().await.success(), "{}", process.log());

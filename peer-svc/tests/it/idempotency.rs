@@ -201,13 +201,13 @@ async fn a_job_that_a_restart_ended_is_not_started_again_by_its_key() {
     let mut process = home.start(None);
     process.serves().await.unwrap();
     let headers = [("idempotency-key", KEY), ("prefer", "wait=30")];
-    let (head, mined) = process.post_with("/mine", &Value::Null, &headers).await.unwrap();
+    let (head, mined) = process.post_with("/mine", &json!({}), &headers).await.unwrap();
     assert_eq!((&mined["outcome"], is_repetition(&head)), (&json!("mined"), false));
     process.kill().await;
     process.ended().await;
     let mut process = home.start(None);
     process.serves().await.unwrap();
-    let (head, again) = process.post_with("/mine", &Value::Null, &headers).await.unwrap();
+    let (head, again) = process.post_with("/mine", &json!({}), &headers).await.unwrap();
     assert_eq!((&again, is_repetition(&head)), (&mined, true));
     assert_eq!(process.get("/status").await.unwrap()["tip"]["height"], 1);
     process.kill().await;

@@ -67,7 +67,7 @@ async fn what_a_request_causes_at_others_carries_its_id() {
     let (head, sent) = alice.post_with("/send", &order, &headers("sending.1")).await.unwrap();
     assert!(head.contains("x-request-id: sending.1"), "{head}");
     assert_eq!(sent["status"], "delivered");
-    let (_, mined) = alice.post_with("/mine", &Value::Null, &headers("mining.2")).await.unwrap();
+    let (_, mined) = alice.post_with("/mine", &json!({}), &headers("mining.2")).await.unwrap();
     assert_eq!(mined["outcome"], "mined");
     let expected = [("/tx", "sending.1"), ("/mining-complete", "mining.2"), ("/block", "mining.2")];
     eventually("bob has the block", || async {

@@ -45,7 +45,7 @@ async fn send(process: Arc<Process>) -> Acknowledged {
 
 async fn mine(process: Arc<Process>) -> Acknowledged {
     let mut acknowledged = Acknowledged::default();
-    while let Ok(job) = process.post_and_wait("/mine", &Value::Null).await {
+    while let Ok(job) = process.post_and_wait("/mine", &json!({})).await {
         if job["outcome"] == "mined" {
             acknowledged.blocks.push(job["block"].as_str().unwrap().to_owned());
         }
