@@ -77,6 +77,7 @@ pub(super) fn complete(name: &str, header: &mut RefOr<Header>) {
     let (schema, example) = match name {
         "Location" => (text("^/.*$", 200), Value::from("/tx/5d5d")),
         "Preference-Applied" => (text("^wait=[0-9]{1,2}$", 7), Value::from("wait=30")),
+        "Idempotency-Replayed" => (text("^true$", 4), Value::from("true")),
         "Vary" => (text("^.+$", 100), Value::from("accept")),
         "Retry-After" => (seconds(), Value::from(2)),
         _ => return,
