@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use raclette_service::client::SendError;
+use raclette_service::{client::SendError, clock::now_ms};
 use serde_json::{Value, json};
 use trials::{proxy::Fault, verdict::Settled};
 
@@ -129,7 +129,8 @@ async fn queues_are_empty(callers: &[Caller]) -> Result<bool, SendError> {
 /// How long a new transaction takes to everybody, and then into everybody's chain.
 async fn news(peers: &[Caller]) -> Result<(Option<u64>, Option<u64>), Failure> {
     let (first, last) = (&peers[0], &peers[peers.len() - 1]);
-    let order = json!({ "to": last.name(), "message": "is all well again?" });
+    // Every order has a text of its own: the checker takes one that comes twice for an effect that comes twice.
+    let order = json!({ "to": last.name(), "message": format!("is all well again? ({})", now_ms()) });
     let sent = first.post("/send", &order, &[]).await?;
     let path = format!("/tx/{}", text(&sent["transaction"], "id"));
     let path = path.as_str();
