@@ -205,7 +205,9 @@ fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
     for transaction in block.transactions() {
         draft.confirmed(transaction, block.header().height);
         // What was pending here is in the owner's mail since then. Its row goes when the index takes it up.
-        if state.ledger.remove(&transaction.id()).is_none() && draft.concerns_owner(transaction) {
+        if state.ledger.remove(&transaction.id()).is_some() {
+            draft.no_longer_news(transaction.id());
+        } else if draft.concerns_owner(transaction) {
             draft.mail(&Arc::new(transaction.clone()));
         }
     }

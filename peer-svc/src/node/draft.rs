@@ -53,6 +53,8 @@ pub(super) struct Draft {
     replaced: Vec<(TransactionId, TransactionId)>,
     /// Transactions that can never be in a block any more.
     void: Vec<TransactionId>,
+    /// Transactions that had been pending, and that a block holds now.
+    known_to_all: Vec<TransactionId>,
     happened: Vec<NewEvent>,
 }
 
@@ -73,6 +75,7 @@ impl Draft {
             waiting: BTreeMap::new(),
             replaced: Vec::new(),
             void: Vec::new(),
+            known_to_all: Vec::new(),
             happened: Vec::new(),
         }
     }
@@ -126,6 +129,11 @@ impl Draft {
     /// Notes a transaction that a block of the active branch holds now.
     pub(super) fn confirmed(&mut self, transaction: &SignedTransaction, height: u32) {
         self.tell(&told::transaction(transaction, TransactionStep::Confirmed, Some(height)));
+    }
+
+    /// Notes that nobody has to be told of a transaction any more, since the block that holds it is told.
+    pub(super) fn no_longer_news(&mut self, id: TransactionId) {
+        self.known_to_all.push(id);
     }
 
     /// Notes that a transaction has no place in the ledger: what a losing block held, and another branch has overtaken.
@@ -263,6 +271,8 @@ impl Draft {
         }
         if rows.len() < gone.len() {
             store::ledger::delete(connection, &gone).await?;
+        }
+        if rows.len() < gone.len() || !self.known_to_all.is_empty() {
             self.settle(connection).await?;
         }
         rows.sort_by_key(|row| (row.transaction.sender(), row.transaction.transaction().sequence));
@@ -290,8 +300,8 @@ impl Draft {
     /// Nobody has to be told any more of what is no longer pending; and its recipient need not get what can no longer be in a
     /// block.
     async fn settle(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let left = self.ledger.iter().filter(|(_, row)| row.is_none());
-        let subjects = left.map(|(id, _)| id.to_string()).collect();
+        let left = self.ledger.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| id);
+        let subjects = left.chain(&self.known_to_all).map(TransactionId::to_string).collect();
         QueueChange::Settle { kind: RELAYED_TRANSACTION.to_owned(), subjects }.apply(connection).await?;
         let subjects = self.void.iter().map(TransactionId::to_string).collect();
         QueueChange::Settle { kind: DELIVERY.to_owned(), subjects }.apply(connection).await?;
