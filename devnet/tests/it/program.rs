@@ -161,6 +161,9 @@ async fn one_command_starts_a_network_and_the_printed_curl_lines_work() {
 async fn services_are_stopped_and_started_by_typing() {
     let mut program = Program::start(&["--liveness-interval", "200ms"]);
     program.says(RUNNING).await;
+    // All are ready then; that they know each other comes a moment later.
+    let peers = format!("curl -sS http://127.0.0.1:{}/peers", program.base_port + 1);
+    until("alice knows bob", async || program.shell(&peers).await.contains("\"bob\"")).await;
     program.types("stop bob").await;
     program.says("bob has stopped").await;
     program.types("status").await;

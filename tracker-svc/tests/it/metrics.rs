@@ -51,10 +51,10 @@ async fn the_metrics_tell_who_is_there_and_what_waits_for_whom() {
     assert!(queued.value("raclette_queue_requests_waiting") > 0.0);
     assert!(queued.find("raclette_queue_destination_oldest_request_age_seconds{destination=\"carol\"}").is_some());
     carol.deaf(false);
-    eventually!(scrape(&tracker).await.value("raclette_queue_requests_waiting") == 0.0);
+    // What waits for bob, if there is something, goes on waiting.
+    eventually!(scrape(&tracker).await.find(waiting).is_none());
     let calm = scrape(&tracker).await;
     assert!(calm.value("raclette_queue_delivered_total") > 0.0);
     assert!(calm.value("raclette_queue_failed_attempts_total") >= 0.0);
-    assert_eq!(calm.find(waiting), None, "nothing waits there any more");
     tracker.stop().await;
 }
