@@ -13,7 +13,7 @@ use raclette_chain::{
     transaction::SignedTransaction,
 };
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     file::File,

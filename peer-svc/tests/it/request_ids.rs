@@ -12,7 +12,7 @@ use raclette_api::{
 };
 use raclette_chain::time::Timestamp;
 use raclette_service::clock::now_ms;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::process::Command;
 
 use crate::{

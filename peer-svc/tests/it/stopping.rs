@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use raclette_api::block::BlockMessage;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::{

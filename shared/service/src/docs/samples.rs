@@ -67,7 +67,7 @@ fn take_apart(schema: &RefOr<Schema>, value: &Value, place: &str, components: &C
         }
         RefOr::T(schema) => schema,
     };
-    if !fits(schema, value, components) {
+    if !fits(schema, value) {
         return;
     }
     if !place.is_empty() {
@@ -107,7 +107,7 @@ fn alternatives(schema: &Schema) -> &[RefOr<Schema>] {
 }
 
 /// Whether a value can be meant by a schema: its type, the members that it must have, the values that it may have.
-fn fits(schema: &Schema, value: &Value, components: &Components) -> bool {
+fn fits(schema: &Schema, value: &Value) -> bool {
     match schema {
         Schema::Object(object) if object.properties.is_empty() => match &object.enum_values {
             Some(values) => values.contains(value),
@@ -116,7 +116,7 @@ fn fits(schema: &Schema, value: &Value, components: &Components) -> bool {
         Schema::Object(object) => {
             let whole = object.required.iter().all(|name| value.get(name).is_some());
             let member = |(name, schema): (&String, &RefOr<Schema>)| match (value.get(name), schema) {
-                (Some(value), RefOr::T(schema)) => fits(schema, value, components),
+                (Some(value), RefOr::T(schema)) => fits(schema, value),
                 _ => true,
             };
             value.is_object() && whole && object.properties.iter().all(member)
