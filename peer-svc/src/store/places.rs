@@ -2,7 +2,7 @@
 //!
 //! Ids are random: each that goes into a large index changes a page of its own. So a block notes its transactions in
 //! `recent_transactions`, which only grows at its end; they go into the index of `transactions` many at once and sorted
-//! ([`merge`]), and the ledger's rows of what has been confirmed are deleted with that. Whoever looks for a transaction
+//! (`merge`), and the ledger's rows of what has been confirmed are deleted with that. Whoever looks for a transaction
 //! looks at both tables, and a row of the ledger counts as pending unless it is among the recent ones.
 
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
 //! What has to be done to the file now and then, and never while somebody waits for an answer: transactions of new blocks go
-//! into the index ([`places::merge`]), and the write-ahead log goes into the file.
+//! into the index (`places::merge`), and the write-ahead log goes into the file.
 //!
 //! SQLite by itself copies the log into the file in the commit that brings it to 1,000 pages; this syncs both, which takes
 //! many times as long as the commit.

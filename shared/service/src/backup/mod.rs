@@ -1,6 +1,6 @@
 //! Copies of a service's database: made while it runs, checked, kept in bounded number, and put back in its place.
 //!
-//! [`Backups`] makes and lists them, [`routes`] is `POST /backup` and `GET /backups`, [`restore`] puts one in place while the
+//! [`Backups`] makes and lists them, [`routes`] is `POST /backup` and `GET /backups`, [`restore()`] puts one in place while the
 //! service does not run. What a copy must hold to be sound only the service knows; it says so by a function.
 //!
 //! A copy holds the database and nothing else. The private key (`key.pem`) and the token are files of their own, and in no

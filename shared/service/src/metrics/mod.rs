@@ -2,7 +2,7 @@
 //!
 //! Nothing is global, so that several services can live in one process: a service makes its [`Metrics`], which remember what
 //! happens between two questions (requests). All else is read from the service's own state when somebody asks, into a
-//! [`Scrape`] that lives as long as the answer: [`route`] takes a function that does so. So nothing has to be kept in step
+//! [`Scrape`] that lives as long as the answer: [`route()`] takes a function that does so. So nothing has to be kept in step
 //! with the state, and what nobody asks for costs nothing.
 //!
 //! Names follow the conventions of Prometheus: `raclette_` first, base units as suffixes, counters end with `_total`. Labels
