@@ -41,8 +41,10 @@ enum Order {
 }
 
 /// Settings of the services that must not reach the children: each of them would give all services the same port, name or
-/// directory. What is logged, and how, is meant for all; so is a bug that a test plants.
-const FOR_ALL: [&str; 3] = ["RACLETTE_LOG", "RACLETTE_LOG_FORMAT", "RACLETTE_PLANTED_BUG"];
+/// directory. What is logged, and how, is meant for all; so are a bug that a test plants, and how hard mining is at first,
+/// which only the tracker reads.
+const FOR_ALL: [&str; 4] =
+    ["RACLETTE_LOG", "RACLETTE_LOG_FORMAT", "RACLETTE_PLANTED_BUG", "RACLETTE_FIRST_TARGET_BITS"];
 
 impl Process {
     /// Starts the service. What it writes is appended to its log file.
