@@ -219,7 +219,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
     let (router, mut openapi) = routes.with_state(app.clone()).split_for_parts();
     docs::link(&mut openapi, links::ARROWS);
     let openapi = docs::complete(openapi);
-    let router = router.merge(docs::routes(openapi.clone(), &title)).merge(page);
+    let router = router.merge(docs::routes(&openapi, &title)).merge(page);
     let router =
         if app.chaos.is_some() { router.layer(middleware::from_fn_with_state(app, chaos::interfere)) } else { router };
     (router, openapi)

@@ -45,14 +45,14 @@ const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// The routes `/openapi.json` and `/docs/`.
 ///
-/// `title` is the pages' title, such as "alice - Raclette peer", so that several open tabs can be told apart.
-pub fn routes<S>(openapi: OpenApi, title: &str) -> Router<S>
+/// `openapi` has been made [`complete`]. `title` is the pages' title, such as "alice - Raclette peer", so that several open tabs can be told apart.
+pub fn routes<S>(openapi: &OpenApi, title: &str) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let pages = Pages { title: escaped(title), config: Arc::new(config()) };
     // Written once: as a value it would take many times as much memory for as long as the service runs.
-    let openapi = serde_json::to_vec(&complete(openapi)).expect("the document holds nothing that JSON cannot");
+    let openapi = serde_json::to_vec(openapi).expect("the document holds nothing that JSON cannot");
     let openapi = ([(header::CONTENT_TYPE, JSON)], Bytes::from(openapi));
     Router::new()
         .route("/openapi.json", get(|| async move { openapi }))
@@ -113,13 +113,13 @@ mod tests {
     use tower::ServiceExt;
     use utoipa_axum::router::OpenApiRouter;
 
-    use super::routes;
+    use super::{complete, routes};
     use crate::health::{self, Check};
 
     async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
         let openapi =
             OpenApiRouter::<()>::new().merge(health::routes(|| async { vec![Check::ok("x")] })).into_openapi();
-        let router: Router = routes(openapi, "<alice> - Raclette peer");
+        let router: Router = routes(&complete(openapi), "<alice> - Raclette peer");
         let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 4_000_000).await.unwrap();

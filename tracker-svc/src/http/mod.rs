@@ -105,7 +105,7 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
     let openapi = described(openapi);
     let network = node.network_info().parameters.name;
     let page = page::routes(&network, &app.url);
-    let docs = docs::routes(openapi, &format!("{network} - Raclette tracker"));
+    let docs = docs::routes(&openapi, &format!("{network} - Raclette tracker"));
     layers::wrap(router.merge(docs).merge(page).with_state(app), shared)
 }
 
@@ -114,14 +114,14 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let gate = OwnerGate::new(Token::generate(), "");
     let unmeasured = route(Metrics::new(BUILD), |scrape| async { scrape });
-    docs::complete(described(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1))
+    described(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1)
 }
 
 /// The document with what is no route: links between operations, and the calls that the tracker makes itself.
 fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
     docs::link(&mut openapi, ARROWS);
     webhooks::add(&mut openapi);
-    openapi
+    docs::complete(openapi)
 }
 
 /// What leads from one operation to the next.

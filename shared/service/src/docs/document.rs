@@ -2,7 +2,7 @@
 //!
 //! A route lists what is its own. Added here: problems that it can really answer with, as shared responses with an example
 //! for each code; the headers that every answer carries; an example for each body, from the message's own schema; and who
-//! may call it. The pass may be made twice: the second changes nothing.
+//! may call it.
 
 use std::collections::BTreeMap;
 

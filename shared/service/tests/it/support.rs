@@ -60,7 +60,7 @@ pub(crate) fn router() -> Router {
         .merge(owner_only(OpenApiRouter::new().routes(routes!(secret)), gate))
         .merge(health::routes(|| async { vec![Check::ok("nothing")] }))
         .split_for_parts();
-    router.merge(docs::routes(openapi, "test"))
+    router.merge(docs::routes(&docs::complete(openapi), "test"))
 }
 
 /// Nothing counted yet.
