@@ -93,6 +93,7 @@ pub(super) async fn list_queue(
     params(DestinationsQuery), responses(
     (status = 200, description = "A page of destinations", body = QueueDestinations),
     CommonProblems,
+    UnknownMember,
 ))]
 pub(super) async fn list_queue_destinations(
     State(app): State<App>,
@@ -134,7 +135,9 @@ fn filter(app: &App, query: &QueueQuery) -> Result<Filter, Problem> {
         QueueFilter::Sending => StateFilter::Sending(app.queue.being_sent()),
         QueueFilter::Dead => StateFilter::Dead,
     });
-    Ok(Filter { destination, kind: query.kind.clone(), state })
+    let kind = query.kind.as_deref().map(|text| encoding::kind("kind", text));
+    let kind = kind.transpose().map_err(Problem::parameter)?.map(str::to_owned);
+    Ok(Filter { destination, kind, state })
 }
 
 fn destination(app: &App, text: &str) -> Result<Address, Problem> {

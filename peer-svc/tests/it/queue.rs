@@ -36,7 +36,7 @@ async fn what_waits_can_be_found_by_destination_and_state() {
     for query in ["state=sending", "kind=block"] {
         assert_eq!(alice.own_get(&format!("/queue?{query}")).await.ok()["entries"], json!([]));
     }
-    for query in ["destination=X", "state=sent", "limit=0", "cursor=x"] {
+    for query in ["destination=X", "state=sent", "limit=0", "cursor=x", "kind=", "kind=A"] {
         alice.own_get(&format!("/queue?{query}")).await.expect(400, Some("invalid_parameter"));
     }
 }

@@ -176,6 +176,19 @@ pub fn integer(field: &str, value: u64) -> Result<u64, ApiError> {
     }
 }
 
+/// Checks the kind of a request in the queue.
+///
+/// # Errors
+/// When it is not 1 to 64 characters from a to z and `_`.
+pub fn kind<'a>(field: &str, text: &'a str) -> Result<&'a str, ApiError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
+        Ok(text)
+    } else {
+        Err(ApiError::malformed(field, "1 to 64 characters from a-z and _", quoted(text)))
+    }
+}
+
 /// Checks the name of a peer or of a network.
 ///
 /// # Errors

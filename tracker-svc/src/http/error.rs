@@ -71,7 +71,7 @@ pub(super) enum OverrideProblems {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variants describe the answers and are never made")]
 pub(super) enum WrongDestination {
-    /// `not_found`: the checksum of the address is wrong
+    /// `unknown_peer`: nobody is called so; `not_found`: the checksum of the address is wrong
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(ProblemDetails),
 }

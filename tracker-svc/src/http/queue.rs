@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::{extract::State, http::StatusCode};
 use raclette_api::{
+    encoding,
     queue::{QueueDestinations, QueuePage},
     schema,
 };
@@ -96,13 +97,15 @@ pub(super) async fn list(
     params(DestinationsQuery), responses(
     (status = 200, description = "A page of destinations", body = QueueDestinations),
     CommonProblems,
+    WrongDestination,
 ))]
 pub(super) async fn destinations(
     State(node): State<Arc<Node>>,
     Query(query): Query<DestinationsQuery>,
 ) -> Result<Paged<QueueDestinations>, Problem> {
     let limit = u32::from(checked_limit(query.limit)?);
-    let after = query.cursor.as_deref().map(|text| parsed::<Address>("cursor", text)).transpose()?;
+    let after = query.cursor.as_deref().map(|text| encoding::address("cursor", text));
+    let after = after.transpose().map_err(Problem::parameter)?;
     let page = node.queue_destinations(after.as_ref(), limit).await?;
     let next = page.next_cursor.clone();
     Ok(Paged::new(page, next))
@@ -151,21 +154,17 @@ impl QueueQuery {
             StateQuery::Dead => StateFilter::Dead,
         });
         let destination = self.destination.as_deref().map(|text| address(node, text)).transpose()?;
-        Ok(Filter { destination, kind: self.kind.clone(), state })
+        let kind = self.kind.as_deref().map(|text| encoding::kind("kind", text));
+        let kind = kind.transpose().map_err(Problem::parameter)?.map(str::to_owned);
+        Ok(Filter { destination, kind, state })
     }
 }
 
 /// A member's name, or any address.
 fn address(node: &Node, text: &str) -> Result<Address, Problem> {
-    if text.starts_with("rac1") && text.len() > 32 {
-        return parsed("destination", text);
+    if encoding::name("destination", text).is_err() {
+        return encoding::address("destination", text).map_err(Problem::parameter);
     }
     let unknown = || Problem::new(Code::UnknownPeer, format!("No member is called {text:?}."));
     node.address_of(text).ok_or_else(unknown)
-}
-
-fn parsed<T: std::str::FromStr<Err: std::fmt::Display>>(field: &'static str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|error: T::Err| {
-        Problem::new(Code::InvalidParameter, format!("{field}: {error}")).field(field, error.to_string())
-    })
 }

@@ -94,6 +94,14 @@ async fn the_operator_sees_what_waits_for_whom_and_has_it_tried_at_once() {
         assert_eq!(page["entries"].as_array().map(Vec::len), Some(found), "{query}");
     }
     assert_eq!(tracker.operator("GET", "/queue?destination=nobody").await.code(), "unknown_peer");
+    let unsound = format!("rac1{}", "0".repeat(58));
+    for path in [format!("/queue?destination={unsound}"), format!("/queue/destinations?cursor={unsound}")] {
+        assert_eq!(tracker.operator("GET", &path).await.code(), "not_found", "{path}");
+    }
+    for query in ["kind=", "kind=A", "cursor=-1"] {
+        let refused = tracker.operator("GET", &format!("/queue?{query}")).await;
+        assert_eq!(refused.code(), "invalid_parameter", "{query}");
+    }
     assert_eq!(tracker.get("/queue/destinations").await.status, 401);
     assert_eq!(tracker.operator("POST", "/queue/destinations/bob/retry").await.code(), "not_found");
     alice.deaf(false);
