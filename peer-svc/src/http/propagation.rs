@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use axum::extract::State;
 use raclette_api::{
-    encoding::hash,
+    encoding::{hash, name},
     propagation::{PeerPropagation, Propagation, PropagationCounts, PropagationState},
 };
 use raclette_chain::{address::Address, hash::TransactionId};
@@ -84,6 +84,9 @@ async fn propagation(
     query: &PropagationQuery,
 ) -> Result<Paged<Propagation>, Problem> {
     let limit = read::limit(query.limit, 100, 500)?;
+    if let Some(cursor) = &query.cursor {
+        name("cursor", cursor).map_err(Problem::parameter)?;
+    }
     let marks = app.node.propagation().of(&item);
     let rows = app.node.rows_about(&item).await?;
     let remembered = marks.is_some();

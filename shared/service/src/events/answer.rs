@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EventsRequest {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let Query(query) = Query::<EventsQuery>::from_request_parts(parts, state).await?;
-        let Ok(wait) = PreferWait::from_request_parts(parts, state).await;
+        let wait = PreferWait::from_request_parts(parts, state).await?;
         let limit = query.limit.unwrap_or(USUAL_LIMIT);
         if !(1..=MAX_EVENTS).contains(&limit) {
             return Err(wrong("limit", &format!("1 to {MAX_EVENTS}"), &limit.to_string()));

@@ -1,9 +1,10 @@
 //! `Prefer: wait=N` (RFC 7240): how long the caller would wait for the outcome.
 
-use std::{convert::Infallible, time::Duration};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use raclette_api::ApiError;
 use utoipa::{
     IntoParams,
     openapi::{
@@ -13,9 +14,17 @@ use utoipa::{
     },
 };
 
+use crate::problem::Problem;
+
+/// The name of the header.
+const NAME: &str = "Prefer";
+/// The longest value of one such header, in characters.
+const LONGEST_VALUE: usize = 200;
+
 /// How long the caller would like to wait, if it said so: 0 to 30 s; what is longer counts as 30 s.
 ///
-/// What cannot be read is ignored, as the RFC demands of preferences. A handler that honours the preference answers with
+/// What cannot be read is ignored, as the RFC demands of preferences; only a header of more than 200 characters is refused, with
+/// 400 `invalid_parameter`. A handler that honours the preference answers with
 /// [`PreferWait::applied`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PreferWait(pub Option<Duration>);
@@ -31,16 +40,20 @@ impl PreferWait {
         Some((HeaderName::from_static("preference-applied"), value))
     }
 
-    fn from_headers(headers: &HeaderMap) -> Self {
+    fn from_headers(headers: &HeaderMap) -> Result<Self, Problem> {
+        let values = headers.get_all(NAME);
+        if let Some(long) = values.iter().map(HeaderValue::len).find(|length| *length > LONGEST_VALUE) {
+            let expected = format_args!("at most {LONGEST_VALUE} characters");
+            return Err(Problem::parameter(ApiError::malformed(NAME, expected, format!("{long} characters"))));
+        }
         // Only the first instance of a preference counts (RFC 7240 section 2).
-        let first = headers
-            .get_all("prefer")
+        let first = values
             .iter()
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .find_map(wait_value);
         let seconds = first.and_then(|value| value.parse::<u32>().ok());
-        Self(seconds.map(|seconds| Duration::from_secs(seconds.into()).min(Self::LONGEST)))
+        Ok(Self(seconds.map(|seconds| Duration::from_secs(seconds.into()).min(Self::LONGEST))))
     }
 }
 
@@ -51,10 +64,10 @@ fn wait_value(preference: &str) -> Option<&str> {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for PreferWait {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self::from_headers(&parts.headers))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
+        Self::from_headers(&parts.headers)
     }
 }
 
@@ -62,11 +75,11 @@ impl<S: Send + Sync> FromRequestParts<S> for PreferWait {
 impl IntoParams for PreferWait {
     fn into_params(_parameter_in: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let header = ParameterBuilder::new()
-            .name("Prefer")
+            .name(NAME)
             .parameter_in(ParameterIn::Header)
             .required(Required::False)
             .description(Some("`wait=N` (RFC 7240): wait up to N seconds, at most 30, for the outcome"))
-            .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(200))))
+            .schema(Some(ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_VALUE))))
             .example(Some("wait=30".into()));
         vec![header.build()]
     }
@@ -86,7 +99,8 @@ mod tests {
         for value in values {
             headers.append("prefer", HeaderValue::from_static(value));
         }
-        assert_eq!(PreferWait::from_headers(&headers), PreferWait(expected.map(Duration::from_secs)), "{values:?}");
+        let found = PreferWait::from_headers(&headers).expect("no header is too long");
+        assert_eq!(found, PreferWait(expected.map(Duration::from_secs)), "{values:?}");
     }
 
     #[test]
@@ -105,6 +119,16 @@ mod tests {
         check(&["wait=-1"], None);
         check(&["wait=soon"], None);
         check(&["waiting=3"], None);
+    }
+
+    #[test]
+    fn a_header_of_more_than_two_hundred_characters_is_refused() {
+        let header = |length: usize| {
+            let value = HeaderValue::try_from(format!("wait=3,{}", "x".repeat(length - 7))).unwrap();
+            PreferWait::from_headers(&HeaderMap::from_iter([(http::HeaderName::from_static("prefer"), value)]))
+        };
+        assert_eq!(header(200).unwrap(), PreferWait(Some(Duration::from_secs(3))));
+        assert_eq!(header(201).unwrap_err().code().name(), "invalid_parameter");
     }
 
     #[test]
