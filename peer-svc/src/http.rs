@@ -202,12 +202,30 @@ async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static)
 )]
 struct Document;
 
-/// All routes, and the document that describes them.
-pub fn router(app: App) -> (Router, OpenApi) {
+/// What is served at `/openapi.json`: written from [`openapi`], and compared with it by a test.
+const DOCUMENT: &str = include_str!("../../openapi/peer.json");
+
+/// All routes.
+pub fn router(app: App) -> Router {
     let title = format!("{} - Raclette peer", app.node.identity().name);
     let page = page::routes(&app.node.identity().name, &app.curl.url);
+    let (router, _) = routes(&app).with_state(app.clone()).split_for_parts();
+    let router = router.merge(docs::routes(DOCUMENT, &title)).merge(page);
+    if app.chaos.is_some() { router.layer(middleware::from_fn_with_state(app, chaos::interfere)) } else { router }
+}
+
+/// The document that describes the routes: what they say of themselves, and the links between operations.
+#[must_use]
+pub fn openapi(app: &App) -> OpenApi {
+    let mut openapi = routes(app).into_openapi();
+    docs::link(&mut openapi, links::ARROWS);
+    docs::complete(openapi)
+}
+
+/// The routes that the document describes.
+fn routes(app: &App) -> OpenApiRouter<App> {
     let (checked, measured) = (app.clone(), app.clone());
-    let routes = OpenApiRouter::with_openapi(Document::openapi())
+    OpenApiRouter::with_openapi(Document::openapi())
         .merge(owner_only(owner().merge(backup::routes()), app.gate.clone()))
         .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
         .merge(always())
@@ -215,14 +233,7 @@ pub fn router(app: App) -> (Router, OpenApi) {
         .merge(raclette_service::health::routes(move || health::checks(checked.clone())))
         .merge(raclette_service::metrics::route(app.metrics.clone(), move |scrape| {
             metrics::read(measured.clone(), scrape)
-        }));
-    let (router, mut openapi) = routes.with_state(app.clone()).split_for_parts();
-    docs::link(&mut openapi, links::ARROWS);
-    let openapi = docs::complete(openapi);
-    let router = router.merge(docs::routes(&openapi, &title)).merge(page);
-    let router =
-        if app.chaos.is_some() { router.layer(middleware::from_fn_with_state(app, chaos::interfere)) } else { router };
-    (router, openapi)
+        }))
 }
 
 /// What the owner calls.

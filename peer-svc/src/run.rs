@@ -207,7 +207,7 @@ pub async fn run_and_tell(
         chaos,
         stopping: waiting.clone(),
     });
-    let (router, _) = http::router(app);
+    let router = http::router(app);
     let router = layers::wrap(
         router,
         Shared {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
+use peer_svc::http;
 use serde_json::Value;
 
 use crate::peer::{EASY, Peer};
@@ -10,13 +11,13 @@ use crate::peer::{EASY, Peer};
 const WRITE: &str = "RACLETTE_WRITE_OPENAPI";
 
 async fn document() -> Value {
-    serde_json::to_value(Peer::alice(EASY).await.openapi).unwrap()
+    serde_json::to_value(http::openapi(&Peer::alice(EASY).await.app)).unwrap()
 }
 
 #[tokio::test]
 async fn the_committed_document_is_what_the_code_says() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../openapi/peer.json");
-    let text = serde_json::to_string_pretty(&Peer::alice(EASY).await.openapi).unwrap() + "\n";
+    let text = serde_json::to_string_pretty(&http::openapi(&Peer::alice(EASY).await.app)).unwrap() + "\n";
     if std::env::var_os(WRITE).is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();

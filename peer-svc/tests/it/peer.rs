@@ -47,7 +47,6 @@ use tempfile::TempDir;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
-use utoipa::openapi::OpenApi;
 
 const TOKEN: &str = "correct-horse-battery";
 
@@ -74,7 +73,8 @@ pub(crate) struct Peer {
     pub(crate) status: Arc<Status>,
     /// Cancelled when the peer stops.
     pub(crate) stopping: CancellationToken,
-    pub(crate) openapi: OpenApi,
+    /// What its routes stand on.
+    pub(crate) app: App,
     /// Whom it would look for on the tracker's behalf.
     pub(crate) orders: Mutex<mpsc::Receiver<ProbeOrder>>,
     router: Router,
@@ -174,13 +174,13 @@ impl Peer {
             chaos: chaos.then(Chaos::default),
             stopping: stopping.clone(),
         });
-        let (router, openapi) = http::router(app);
+        let router = http::router(app.clone());
         let hosts = HostAllowList::default();
         let router = layers::wrap(
             router,
             Shared { address: owner.to_string(), hosts, body_limit: 65_536, rates: RateLimits::none(), metrics },
         );
-        Self { node, status, stopping, openapi, orders: Mutex::new(orders), router, directory }
+        Self { node, status, stopping, app, orders: Mutex::new(orders), router, directory }
     }
 
     /// Alice, in a network whose blocks take 2^`bits` attempts.

@@ -13,13 +13,11 @@ use std::sync::Arc;
 
 use axum::{
     Router,
-    body::Bytes,
     extract::{Path, State},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
 use http::{HeaderValue, header};
-use utoipa::openapi::OpenApi;
 use utoipa_swagger_ui::Config;
 
 pub use self::{
@@ -45,15 +43,15 @@ const ONE_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
 
 /// The routes `/openapi.json` and `/docs/`.
 ///
-/// `openapi` has been made [`complete`]. `title` is the pages' title, such as "alice - Raclette peer", so that several open tabs can be told apart.
-pub fn routes<S>(openapi: &OpenApi, title: &str) -> Router<S>
+/// `openapi` is the service's [`complete`] document as JSON. It is part of the program, and each service tests that it is what
+/// its routes say: to write it anew at every start would leave several megabytes of memory behind. `title` is the pages' title,
+/// such as "alice - Raclette peer", so that several open tabs can be told apart.
+pub fn routes<S>(openapi: &'static str, title: &str) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
     let pages = Pages { title: escaped(title), config: Arc::new(config()) };
-    // Written once: as a value it would take many times as much memory for as long as the service runs.
-    let openapi = serde_json::to_vec(openapi).expect("the document holds nothing that JSON cannot");
-    let openapi = ([(header::CONTENT_TYPE, JSON)], Bytes::from(openapi));
+    let openapi = ([(header::CONTENT_TYPE, JSON)], openapi);
     Router::new()
         .route("/openapi.json", get(|| async move { openapi }))
         .route("/docs", get(|| async { Redirect::temporary("/docs/") }))
@@ -119,7 +117,8 @@ mod tests {
     async fn get(path: &str) -> (StatusCode, HeaderMap, String) {
         let openapi =
             OpenApiRouter::<()>::new().merge(health::routes(|| async { vec![Check::ok("x")] })).into_openapi();
-        let router: Router = routes(&complete(openapi), "<alice> - Raclette peer");
+        let document = complete(openapi).to_json().unwrap();
+        let router: Router = routes(document.leak(), "<alice> - Raclette peer");
         let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 4_000_000).await.unwrap();

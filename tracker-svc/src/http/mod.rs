@@ -101,24 +101,23 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
     let shared = Shared { address, hosts, body_limit: LARGEST_BODY, rates, metrics: app.metrics.clone() };
     let (checked, measured) = (node.clone(), app.clone());
     let measured = route(app.metrics.clone(), move |scrape| metrics::read(measured.clone(), scrape));
-    let (router, openapi) = routes(app.gate.clone(), move || checks(checked.clone()), measured).split_for_parts();
-    let openapi = described(openapi);
+    let (router, _) = routes(app.gate.clone(), move || checks(checked.clone()), measured).split_for_parts();
     let network = node.network_info().parameters.name;
     let page = page::routes(&network, &app.url);
-    let docs = docs::routes(&openapi, &format!("{network} - Raclette tracker"));
+    let docs = docs::routes(DOCUMENT, &format!("{network} - Raclette tracker"));
     layers::wrap(router.merge(docs).merge(page).with_state(app), shared)
 }
 
-/// The document that describes the interface, as it is served at `/openapi.json`.
+/// What is served at `/openapi.json`: written from [`openapi`], and compared with it by a test.
+const DOCUMENT: &str = include_str!("../../../openapi/tracker.json");
+
+/// The document that describes the interface: what the routes say of themselves, and what is no route, the links between
+/// operations and the calls that the tracker makes itself.
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let gate = OwnerGate::new(Token::generate(), "");
     let unmeasured = route(Metrics::new(BUILD), |scrape| async { scrape });
-    described(routes(gate, || async { Vec::new() }, unmeasured).split_for_parts().1)
-}
-
-/// The document with what is no route: links between operations, and the calls that the tracker makes itself.
-fn described(mut openapi: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    let mut openapi = routes(gate, || async { Vec::new() }, unmeasured).into_openapi();
     docs::link(&mut openapi, ARROWS);
     webhooks::add(&mut openapi);
     docs::complete(openapi)
