@@ -3,7 +3,7 @@
 use raclette_service::sqlite::Formats;
 
 /// The formats of the file.
-pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA], FORMAT_2];
+pub(super) const FORMATS: Formats = &[&[TABLES, raclette_service::queue::SCHEMA], FORMAT_2, FORMAT_3];
 
 const TABLES: &str = "
 -- Single values: network, genesis, tracker, epoch.
@@ -129,6 +129,9 @@ alter table mail add column receipt text;
 create index mail_without_receipt on mail (id) where sent = 1 and receipt is null;
 ",
 ];
+
+/// What format 3 adds.
+const FORMAT_3: &[&str] = &[raclette_service::events::SCHEMA_2];
 
 /// What became of transactions and branches.
 const LIVES: &str = "

@@ -32,7 +32,7 @@ pub use self::members::{Loaded, Recorded, Unannounced};
 pub use raclette_service::sqlite::StoreError;
 
 /// The formats that the file went through.
-const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2];
+const FORMATS: Formats = &[&[TABLES, SCHEMA], FORMAT_2, &[events::SCHEMA_2]];
 
 /// What format 2 adds.
 const FORMAT_2: &[&str] = &[events::SCHEMA, depth::INDEX, members::TOMBSTONES, timeline::TABLES, SCHEMA_2];

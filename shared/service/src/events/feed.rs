@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use futures_util::TryStreamExt as _;
 use raclette_api::event::{EventBody, EventGap, EventType, GapReason};
 use sqlx::{QueryBuilder, SqlitePool};
 use tokio::sync::{Semaphore, broadcast, broadcast::error::RecvError};
@@ -9,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Recorded,
-    log::{Entry, integer},
+    log::{Entry, bounds, integer},
 };
 
 /// How many events a reader may lag behind before it reads the table again.
@@ -67,25 +68,27 @@ impl Feed {
     pub async fn page(&self, since: Option<u64>, types: &[EventType], limit: u32) -> Result<Page, sqlx::Error> {
         // One snapshot for both statements: what is deleted in between would be missing without a word.
         let mut snapshot = self.readers.begin().await?;
-        let bounds = "select (select min(id) from events), (select max(id) from events)";
-        let (oldest, newest): (Option<i64>, Option<i64>) = sqlx::query_as(bounds).fetch_one(&mut *snapshot).await?;
-        let number = |id: i64| u64::try_from(id).unwrap_or(0);
-        let newest = newest.map_or(0, number);
-        let before_oldest = oldest.map_or(newest, |oldest| number(oldest).saturating_sub(1));
+        let (oldest, newest) = bounds(&mut snapshot).await?;
+        let newest = newest.unwrap_or(0);
+        let before_oldest = oldest.map_or(newest, |oldest| oldest.saturating_sub(1));
         let (position, gap) = start(since, before_oldest, newest);
-        let mut sql = QueryBuilder::new("select id, time, kind, data from events where id > ");
+        let mut sql = QueryBuilder::new("select id, time, kind, data, count from events where id > ");
         sql.push_bind(integer(position)).push(" and kind in (");
         let mut kinds = sql.separated(", ");
         for kind in types {
             kinds.push_bind(kind.name());
         }
         sql.push(") order by id limit ").push_bind(limit);
-        let rows: Vec<(i64, i64, String, String)> = sql.build_query_as().fetch_all(&mut *snapshot).await?;
-        let events: Vec<Recorded> = rows
-            .into_iter()
-            .map(|(id, time, kind, data)| Recorded { id: Some(number(id)), time: number(time), kind, data })
-            .collect();
-        let more = u32::try_from(events.len()).unwrap_or(u32::MAX) >= limit;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut events = Vec::new();
+        let mut rows = sql.build_query_as::<Row>().fetch(&mut *snapshot);
+        while events.len() < limit
+            && let Some(row) = rows.try_next().await?
+        {
+            let left = limit - events.len();
+            events.extend(run(&row).filter(|event| event.id > Some(position)).take(left));
+        }
+        let more = events.len() >= limit;
         let last = events.last().and_then(|event| event.id).filter(|_| more);
         Ok(Page { events, next: last.unwrap_or(newest), more, gap })
     }
@@ -107,6 +110,21 @@ impl Feed {
             _place: place,
         })
     }
+}
+
+/// Number of the last event, time, kind, lines of JSON, and how many events.
+type Row = (i64, i64, String, String, i64);
+
+/// The events of a row.
+fn run((id, time, kind, data, count): &Row) -> impl Iterator<Item = Recorded> {
+    let number = |integer: i64| u64::try_from(integer).unwrap_or(0);
+    let first = number(*id).saturating_sub(number(*count).saturating_sub(1));
+    (first..).zip(data.split('\n')).map(move |(id, data)| Recorded {
+        id: Some(id),
+        time: number(*time),
+        kind: kind.clone(),
+        data: data.to_owned(),
+    })
 }
 
 /// Where a reader that asks for what is behind `since` begins, and what it misses.

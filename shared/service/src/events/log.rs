@@ -15,6 +15,16 @@ pub const SCHEMA: &str = "
 create table events (id integer primary key, time integer not null, kind text not null, data text not null) strict;
 ";
 
+/// What a later format adds to the table.
+pub const SCHEMA_2: &str = "
+-- Events that follow each other, of one kind and at one time, share a row: `count` of them, the last with the number `id`, their
+-- JSON in lines of `data`. A block confirms a thousand transactions at once.
+alter table events add column count integer not null default 1;
+";
+
+/// How many events share a row at most: whoever wants a part of a row reads it whole.
+const RUN: usize = 256;
+
 /// How many events are kept at least.
 pub const KEPT: u64 = 100_000;
 /// How many more than that there may be before the oldest are deleted, all at once.
@@ -81,11 +91,9 @@ impl Log {
     /// # Errors
     /// Those of the database.
     pub async fn open(connection: &mut SqliteConnection, feed: &Feed) -> Result<Self, sqlx::Error> {
-        let bounds = "select (select min(id) from events), (select max(id) from events)";
-        let (oldest, newest): (Option<i64>, Option<i64>) = sqlx::query_as(bounds).fetch_one(connection).await?;
-        let number = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok());
-        let newest = number(newest).unwrap_or(0);
-        Ok(Self { newest, oldest: number(oldest).unwrap_or(newest + 1), live: feed.live().clone() })
+        let (oldest, newest) = bounds(connection).await?;
+        let newest = newest.unwrap_or(0);
+        Ok(Self { newest, oldest: oldest.unwrap_or(newest + 1), live: feed.live().clone() })
     }
 
     /// Stores events in the transaction of whoever calls, and deletes the oldest if there are too many. Nothing has happened
@@ -107,14 +115,15 @@ impl Log {
             .collect();
         // What would be deleted again at once is not written: a long history may come in a single commit.
         let surplus = events.len().saturating_sub(usize::try_from(KEPT).unwrap_or(usize::MAX));
-        for rows in parts(&events[surplus..]) {
-            let mut sql = QueryBuilder::new("insert into events (id, time, kind, data) ");
-            sql.push_values(rows, |mut values, event| {
+        for rows in parts(&runs(&events[surplus..])) {
+            let mut sql = QueryBuilder::new("insert into events (id, time, kind, data, count) ");
+            sql.push_values(rows, |mut values, (last, count, data)| {
                 values
-                    .push_bind(integer(event.id.unwrap_or(0)))
-                    .push_bind(integer(event.time))
-                    .push_bind(event.kind.as_str())
-                    .push_bind(event.data.as_str());
+                    .push_bind(integer(last.id.unwrap_or(0)))
+                    .push_bind(integer(last.time))
+                    .push_bind(last.kind.as_str())
+                    .push_bind(data.as_str())
+                    .push_bind(*count);
             });
             sql.build().execute(&mut *connection).await?;
         }
@@ -122,6 +131,7 @@ impl Log {
         let mut oldest = None;
         if surplus > 0 || newest + 1 - self.oldest > KEPT + SLACK {
             let last_gone = newest - KEPT;
+            // A row that is kept in part stays whole.
             let delete = sqlx::query("delete from events where id <= ?1").bind(integer(last_gone));
             delete.execute(connection).await?;
             oldest = Some(last_gone + 1);
@@ -142,6 +152,26 @@ impl Log {
             let _ = self.live.send(Arc::new(event));
         }
     }
+}
+
+/// What goes into a row each: the last event, how many there are, and the lines of their JSON, which has no line break itself.
+fn runs(events: &[Recorded]) -> Vec<(&Recorded, i64, String)> {
+    events
+        .chunk_by(|one, next| (one.time, &one.kind) == (next.time, &next.kind))
+        .flat_map(|alike| alike.chunks(RUN))
+        .filter_map(|run| {
+            let data: Vec<&str> = run.iter().map(|event| event.data.as_str()).collect();
+            Some((run.last()?, i64::try_from(run.len()).unwrap_or(1), data.join("\n")))
+        })
+        .collect()
+}
+
+/// The numbers of the oldest and of the newest event that are stored.
+pub(super) async fn bounds(connection: &mut SqliteConnection) -> Result<(Option<u64>, Option<u64>), sqlx::Error> {
+    let bounds = "select (select id - count + 1 from events order by id limit 1), (select max(id) from events)";
+    let (oldest, newest): (Option<i64>, Option<i64>) = sqlx::query_as(bounds).fetch_one(connection).await?;
+    let number = |id: Option<i64>| id.and_then(|id| u64::try_from(id).ok());
+    Ok((number(oldest), number(newest)))
 }
 
 /// SQLite's integers are signed; the protocol's are below 2^53.

@@ -19,5 +19,5 @@ mod tests;
 pub use self::{
     answer::{Audience, EventsQuery, EventsRequest, answer},
     feed::{Feed, Following, Page, Told},
-    log::{Appended, Entry, KEPT, Log, Recorded, SCHEMA},
+    log::{Appended, Entry, KEPT, Log, Recorded, SCHEMA, SCHEMA_2},
 };

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::{Audience, Entry, EventsRequest, Feed, KEPT, Log, SCHEMA, Told, answer};
+use super::{Audience, Entry, EventsRequest, Feed, KEPT, Log, SCHEMA, SCHEMA_2, Told, answer};
 use crate::{access::OwnerGate, extract::PreferWait, problem::Problem, sqlite};
 
 const ALL: &[EventType] = &EventType::ALL;
@@ -54,7 +54,7 @@ impl Service {
     async fn new() -> Self {
         let directory = TempDir::new().unwrap();
         let (mut connection, readers) =
-            sqlite::open(&directory.path().join("events.sqlite"), &[&[SCHEMA]]).await.unwrap();
+            sqlite::open(&directory.path().join("events.sqlite"), &[&[SCHEMA], &[SCHEMA_2]]).await.unwrap();
         let feed = Feed::new(readers);
         let log = Log::open(&mut connection, &feed).await.unwrap();
         Self { _directory: directory, connection, log, feed }
@@ -105,7 +105,32 @@ async fn only_the_newest_are_kept_and_who_misses_some_is_told() {
     service.commit((0..1_990).map(public)).await;
     assert_eq!(service.ids(None, 1).await.0, [16]);
     service.commit((0..20).map(public)).await;
-    assert_eq!(service.ids(None, 1).await.0, [16 + 2_010]);
+    // A row that holds the oldest of those is kept whole: a quarter of a thousand events at most.
+    let oldest = service.ids(None, 1).await.0[0];
+    assert!((16 + 2_010 - 255..=16 + 2_010).contains(&oldest), "{oldest}");
+    assert_eq!(service.ids(Some(oldest - 1), 1).await, (vec![oldest], oldest, None));
+    assert_eq!(service.ids(Some(oldest - 2), 1).await.2, gap(oldest - 2, oldest - 1, GapReason::Pruned));
+}
+
+#[tokio::test]
+async fn events_that_share_a_row_are_read_one_by_one_and_from_any_of_them_on() {
+    let mut service = Service::new().await;
+    service.commit((0..300).map(public).chain([owners()]).chain((300..600).map(public))).await;
+    let rows: i64 = sqlx::query_scalar("select count(*) from events").fetch_one(&mut service.connection).await.unwrap();
+    assert_eq!(rows, 5);
+    for (since, limit) in [(0, 601), (0, 256), (0, 257), (255, 2), (256, 1), (299, 3), (300, 1), (595, 10)] {
+        let (ids, next, gap) = service.ids(Some(since), limit).await;
+        let last = (since + u64::from(limit)).min(601);
+        assert_eq!((ids, next, gap), ((since + 1..=last).collect(), last, None), "{since}, {limit}");
+    }
+    let page = service.feed.page(Some(0), &[EventType::Genesis], 600).await.unwrap();
+    for (number, event) in page.events.iter().enumerate() {
+        let data: GenesisEvent = serde_json::from_str(&event.data).unwrap();
+        assert_eq!(data.network_id, format!("{number:064x}"));
+    }
+    assert_eq!(page.events.len(), 600);
+    let page = service.feed.page(Some(0), &[EventType::Mining], 600).await.unwrap();
+    assert_eq!((page.events.len(), page.events[0].id, page.next), (1, Some(301), 601));
 }
 
 #[tokio::test]
