@@ -18,6 +18,7 @@ use raclette_chain::{
     ledger::{Added, LedgerError},
     rules::{self, BlockError, Connected},
     time::Timestamp,
+    transaction::SignedTransaction,
 };
 use raclette_service::{crash_point::crash_point, planted::bug};
 use sqlx::SqliteConnection;
@@ -202,10 +203,11 @@ async fn update_ledger(
 
 /// Takes what a block confirms out of the ledger.
 fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
+    let were_pending = state.ledger.remove_all(block.transactions().iter().map(SignedTransaction::id));
     for transaction in block.transactions() {
         draft.confirmed(transaction, block.header().height);
         // What was pending here is in the owner's mail since then. Its row goes when the index takes it up.
-        if state.ledger.remove(&transaction.id()).is_some() {
+        if were_pending.contains(&transaction.id()) {
             draft.no_longer_news(transaction.id());
         } else if draft.concerns_owner(transaction) {
             draft.mail(&Arc::new(transaction.clone()));

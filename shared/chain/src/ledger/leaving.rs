@@ -1,6 +1,6 @@
 //! What leaves the ledger, and why: to make room, because its account has changed, or because its time is over.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crate::{
     accounts::Account,
@@ -89,6 +89,27 @@ impl Ledger {
         let (_, sender) = self.early.get_max().copied()?;
         let last = self.by_sender.get(&sender)?.last()?.id();
         self.remove(&last)
+    }
+
+    /// Takes out all of these that are there, as a block does with what it confirms; their ids.
+    ///
+    /// Each that is taken out changes a handful of indices. When most of what is pending goes, the rest is put into new ones.
+    pub fn remove_all(&mut self, ids: impl IntoIterator<Item = TransactionId>) -> HashSet<TransactionId> {
+        let gone: HashSet<TransactionId> = ids.into_iter().filter(|id| self.by_id.contains_key(id)).collect();
+        if gone.len() * 2 < self.len() {
+            for id in &gone {
+                self.remove(id);
+            }
+            return gone;
+        }
+        let mut rest = Self::default();
+        for pending in self.by_sender.values() {
+            for transaction in pending.iter().filter(|transaction| !gone.contains(&transaction.id())) {
+                rest.insert(Arc::clone(transaction), pending.next());
+            }
+        }
+        *self = rest;
+        gone
     }
 
     /// Follows an account: takes out used sequence numbers, and from the end what its balance does not cover.

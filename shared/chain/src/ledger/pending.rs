@@ -48,6 +48,11 @@ impl Pending {
         self.free
     }
 
+    /// The account's next sequence number, as far as it is known here.
+    pub(super) fn next(&self) -> u64 {
+        self.next
+    }
+
     /// How many wait for an earlier one that is missing.
     pub(super) fn early(&self) -> usize {
         let in_run = usize::try_from(self.end - self.next).unwrap_or(usize::MAX);

@@ -181,6 +181,38 @@ fn what_is_confirmed_or_no_longer_paid_leaves() {
 }
 
 #[test]
+fn many_that_leave_at_once_leave_the_same_as_one_by_one() {
+    let mut fixture = Fixture::with_balance(10_000);
+    let mut all = Vec::new();
+    for (pem, sequences) in [(ALICE_PEM, 0..40), (BOB_PEM, 0..20), (BOB_PEM, 25..30)] {
+        all.extend(sequences.map(|sequence| transaction(&key(pem), sequence, 1, sequence % 3)));
+    }
+    for one in &all {
+        fixture.add(one).unwrap();
+    }
+    let stranger = transaction(&key(BOB_PEM), 77, 1, 1);
+    // A few, half, most of them in any order, and all.
+    for (step, count) in [(1, 3), (2, 32), (7, 60), (1, 65)] {
+        let (mut at_once, mut one_by_one) = (fixture.ledger.clone(), fixture.ledger.clone());
+        let chosen = all.iter().cycle().step_by(step).take(count).chain([&stranger]).map(|one| one.id());
+        let gone = at_once.remove_all(chosen.clone());
+        let expected: std::collections::HashSet<_> = chosen.filter(|id| one_by_one.remove(id).is_some()).collect();
+        assert_eq!(gone, expected);
+        for ledger in [&mut at_once, &mut one_by_one] {
+            assert_in_step(ledger);
+            let account = Account { next_sequence: 3, ..fixture.account };
+            ledger.refresh(&key(ALICE_PEM).public().address(), &account);
+            ledger.refresh(&key(BOB_PEM).public().address(), &account);
+            assert_in_step(ledger);
+        }
+        assert_eq!(at_once.digest(), one_by_one.digest());
+        assert_eq!((at_once.len(), at_once.bytes()), (one_by_one.len(), one_by_one.bytes()));
+        assert!(at_once.after(None).eq(one_by_one.after(None)));
+        assert_eq!((at_once.early_count, &at_once.early), (one_by_one.early_count, &one_by_one.early));
+    }
+}
+
+#[test]
 fn an_explanation_lists_every_policy_once_and_ends_at_the_broken_one() {
     let mut fixture = Fixture::with_balance(10);
     let context = Context { parameters: &fixture.parameters, next_height: 10, now: now(), registered: true };
