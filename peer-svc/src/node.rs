@@ -22,6 +22,7 @@ mod later;
 mod lives;
 mod mail;
 mod mempool;
+mod opened;
 mod probe;
 mod propagation;
 mod receipts;
@@ -115,6 +116,8 @@ pub struct Node {
     propagation: Propagation,
     /// Receipts that were signed lately.
     receipts: receipts::Receipts,
+    /// Messages of the owner that were opened lately.
+    texts: opened::OpenedTexts,
     /// Bounds walks over the chain that anybody may ask for to one at a time.
     explaining: Semaphore,
     /// Held by the audit that runs.
@@ -170,6 +173,7 @@ impl Node {
             later: LaterBlocks::default(),
             propagation: Propagation::default(),
             receipts: receipts::Receipts::default(),
+            texts: opened::OpenedTexts::default(),
             explaining: Semaphore::new(1),
             auditing: audit::AuditTurn::default(),
             sending: Mutex::new(()),

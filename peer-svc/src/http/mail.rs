@@ -56,7 +56,7 @@ pub(super) async fn list_messages(
 pub(super) fn entry(app: &App, MailItem { item, place, text, waiting }: MailItem) -> MessageEntry {
     let transaction = item.transaction.transaction();
     let (from, to) = (item.transaction.sender(), transaction.recipient);
-    let mut text = text.and_then(Result::ok);
+    let mut text = text.and_then(Result::ok).map(|text| text.to_string());
     if let Some(text) = text.as_mut().filter(|_| !item.sent && bug("garbled")) {
         text.push('?');
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use raclette_api::{transaction::TransactionMessage, wallet::SendOrder};
 use raclette_chain::{
     accounts::Account,
@@ -9,7 +10,7 @@ use raclette_chain::{
     amount::Amount,
     hash::{MessageDigest, NetworkId, TransactionId},
     ledger::LedgerError,
-    message::{Reader, SealedMessage},
+    message::{OpenError, Reader, SealedMessage},
     time::Timestamp,
     transaction::{SignedTransaction, Transaction},
 };
@@ -20,7 +21,7 @@ use raclette_service::{
     queue::{QueueChange, QueuedRequest},
 };
 
-use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, writer::Offer};
+use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, opened::Opened, writer::Offer};
 pub use crate::store::mail::Order;
 use crate::store::{
     self,
@@ -60,7 +61,7 @@ pub struct MailItem {
     /// Where the transaction is now.
     pub place: TransactionPlace,
     /// The message; none if there is none, or it has not come yet.
-    pub text: Option<Result<String, raclette_chain::message::OpenError>>,
+    pub text: Option<Result<Arc<str>, OpenError>>,
     /// Whether it left the ledger and is to be offered again.
     pub waiting: bool,
 }
@@ -286,31 +287,34 @@ impl Node {
         self.opened(items, &state).await
     }
 
+    /// Opens as many messages at a time as there are processors: each keeps one busy for some milliseconds.
     async fn opened(&self, items: Vec<Item>, state: &State) -> Result<Vec<MailItem>, NodeError> {
-        let mut opened = Vec::with_capacity(items.len());
-        for item in items {
-            let place = self.place(state, &item.transaction.id()).await?;
-            let message = self.message(&item.transaction).await?;
-            let text = match message {
-                Some(message) => Some(self.open(message, item.sent).await?),
-                None => None,
-            };
-            let sequence = item.transaction.transaction().sequence;
-            let waiting = state.waiting.get(&sequence).is_some_and(|one| one.id() == item.transaction.id());
-            opened.push(MailItem { item, place, text, waiting });
-        }
-        Ok(opened)
+        let at_once = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let opening = items.into_iter().map(|item| self.opened_one(item, state));
+        stream::iter(opening).buffered(at_once).try_collect().await
     }
 
-    /// Opens a message of the owner, away from the async threads.
-    async fn open(
-        &self,
-        message: SealedMessage,
-        sent: bool,
-    ) -> Result<Result<String, raclette_chain::message::OpenError>, NodeError> {
+    async fn opened_one(&self, item: Item, state: &State) -> Result<MailItem, NodeError> {
+        let place = self.place(state, &item.transaction.id()).await?;
+        let text = self.text(&item).await?;
+        let sequence = item.transaction.transaction().sequence;
+        let waiting = state.waiting.get(&sequence).is_some_and(|one| one.id() == item.transaction.id());
+        Ok(MailItem { item, place, text, waiting })
+    }
+
+    /// The text of a message of the owner, opened away from the async threads; none if there is none, or it has not come yet.
+    async fn text(&self, item: &Item) -> Result<Option<Opened>, NodeError> {
+        let digest = item.transaction.transaction().message_digest;
+        let reader = if item.sent { Reader::Sender } else { Reader::Recipient };
+        if let Some(known) = self.texts.get(digest, reader) {
+            return Ok(Some(known));
+        }
+        let Some(message) = self.message(&item.transaction).await? else { return Ok(None) };
         let key = Arc::clone(&self.identity().key);
-        let reader = if sent { Reader::Sender } else { Reader::Recipient };
-        tokio::task::spawn_blocking(move || message.open(&key, reader)).await.map_err(|_| NodeError::ShuttingDown)
+        let opening = tokio::task::spawn_blocking(move || message.open(&key, reader).map(Arc::from));
+        let opened = opening.await.map_err(|_| NodeError::ShuttingDown)?;
+        self.texts.put(digest, reader, opened.clone());
+        Ok(Some(opened))
     }
 }
 

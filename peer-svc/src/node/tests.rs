@@ -238,7 +238,7 @@ async fn a_message_can_be_read_by_the_recipient_and_the_sender() {
     let order = SendOrder { to, amount: Amount::ZERO, message: Some(String::from("hello")), fee: None };
     alice.node.send(order, None).await.unwrap();
     let mail = alice.node.mail(i64::MAX, 10).await.unwrap();
-    assert_eq!(mail[0].text, Some(Ok(String::from("hello"))));
+    assert_eq!(mail[0].text, Some(Ok("hello".into())));
     alice.close().await;
 }
 
