@@ -54,7 +54,7 @@ use raclette_service::{
     layers::body_limit,
     metrics::Metrics,
     problem::{self, Problem},
-    queue::QueueHandle,
+    queue::{self as queues, QueueHandle},
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
@@ -226,7 +226,7 @@ pub fn openapi(app: &App) -> OpenApi {
 fn routes(app: &App) -> OpenApiRouter<App> {
     let (checked, measured) = (app.clone(), app.clone());
     OpenApiRouter::with_openapi(Document::openapi())
-        .merge(owner_only(owner().merge(backup::routes()), app.gate.clone()))
+        .merge(owner_only(owner().merge(queues::routes()).merge(backup::routes()), app.gate.clone()))
         .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
         .merge(always())
         .merge(problem::routes())
@@ -246,11 +246,6 @@ fn owner() -> OpenApiRouter<App> {
         .routes(routes!(conversations::get_conversation))
         .routes(routes!(mining::start_mining))
         .routes(routes!(mining::get_mining_job, mining::cancel_mining_job))
-        .routes(routes!(queue::list_queue))
-        .routes(routes!(queue::list_queue_destinations))
-        .routes(routes!(queue::retry_destination))
-        .routes(routes!(queue::retry_queued))
-        .routes(routes!(queue::discard_queued))
         .routes(routes!(propagation::get_transaction_propagation))
         .routes(routes!(propagation::get_block_propagation))
         .routes(routes!(chaos::get_chaos, chaos::put_chaos, chaos::end_chaos))

@@ -45,15 +45,6 @@ pub(super) enum StateProblems {
     Conflict(ProblemDetails),
 }
 
-/// What a route answers that looks for a member by a parameter of its query.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]
-pub(super) enum UnknownMember {
-    /// `unknown_peer`: nobody is called so; `not_found`: the checksum of the address is wrong
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(ProblemDetails),
-}
-
 /// What a route answers that only looks at a transaction.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "only described, never made: handlers answer with a Problem")]

@@ -6,7 +6,10 @@ use axum::{
     http::request::Parts,
 };
 use raclette_api::{FROM_HEADER, Fault, encoding, schema};
-use raclette_service::{extract::Json, problem::Problem};
+use raclette_service::{
+    extract::{Json, page_limit},
+    problem::Problem,
+};
 use serde::de::DeserializeOwned;
 use utoipa::{
     IntoParams, PartialSchema as _,
@@ -16,7 +19,7 @@ use utoipa::{
     },
 };
 
-use super::{App, error::parameter};
+use super::App;
 use crate::node::Origin;
 
 /// Who sends something: a member that names itself in `Raclette-From`, or anybody. It is a hint about who has it already
@@ -77,11 +80,7 @@ where
 
 /// How many entries a page has: what the caller says, from 1 to `most`, or else `default`.
 pub(super) fn limit(given: Option<u32>, default: u32, most: u32) -> Result<usize, Problem> {
-    let limit = given.unwrap_or(default);
-    if !(1..=most).contains(&limit) {
-        return Err(parameter("limit", &format!("1 to {most}"), &limit.to_string()));
-    }
-    Ok(limit as usize)
+    Ok(page_limit(given, default, most)? as usize)
 }
 
 /// Cuts a list that was read with one entry too many back to a page, and says whether there is more.

@@ -67,15 +67,6 @@ pub(super) enum OverrideProblems {
     Conflict(ProblemDetails),
 }
 
-/// What listing the queue may be refused with.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variants describe the answers and are never made")]
-pub(super) enum WrongDestination {
-    /// `unknown_peer`: nobody is called so; `not_found`: the checksum of the address is wrong
-    #[response(status = 404, content_type = "application/problem+json")]
-    NotFound(ProblemDetails),
-}
-
 impl App {
     /// The problem, with the command that mends it if only the operator can.
     pub(super) fn explained(&self, error: NodeError) -> Problem {
@@ -128,7 +119,6 @@ impl From<NodeError> for Problem {
                 .expected(now.milliseconds())
                 .seen(found.milliseconds())
                 .mend("set the clocks of both machines, for instance with NTP"),
-            NodeError::UnknownRequest { .. } => Self::new(Code::NotFound, detail).mend("GET /queue lists what waits"),
             NodeError::Store(error) if error.is_full() => {
                 tracing::error!(%error, "the disk is full");
                 Self::new(Code::StorageFull, "The disk is full: nothing can be stored.")

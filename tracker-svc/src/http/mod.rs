@@ -21,7 +21,7 @@ use raclette_service::{
     health::{self, Check},
     layers::{self, Shared},
     metrics::{Metrics, route},
-    problem,
+    problem, queue as queues,
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
@@ -151,11 +151,7 @@ where
     let operator = OpenApiRouter::new()
         .routes(routes!(operator::free_name))
         .routes(routes!(operator::override_self_preservation))
-        .routes(routes!(queue::list))
-        .routes(routes!(queue::destinations))
-        .routes(routes!(queue::retry_destination))
-        .routes(routes!(queue::retry))
-        .routes(routes!(queue::discard));
+        .merge(queues::routes());
     public
         .merge(owner_only(operator.merge(backup::routes()), gate))
         .merge(problem::routes())

@@ -67,12 +67,6 @@ pub enum NodeError {
         /// The block's time.
         found: Timestamp,
     },
-    /// No request with this id waits in the queue.
-    #[error("no request {id} waits in the queue")]
-    UnknownRequest {
-        /// The id.
-        id: i64,
-    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

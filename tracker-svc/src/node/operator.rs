@@ -4,7 +4,7 @@ use raclette_api::queue::{QueueDestinations, QueuePage};
 use raclette_chain::address::Address;
 use raclette_service::queue::{Filter, QueueChange};
 
-use super::{Change, Node, NodeError, now};
+use super::{Change, Node, NodeError};
 
 impl Node {
     /// Frees the name of a member that is offline or has left.
@@ -49,40 +49,23 @@ impl Node {
 
     /// The address of the member with this name.
     #[must_use]
-    pub fn address_of(&self, name: &str) -> Option<Address> {
+    pub fn address_of_name(&self, name: &str) -> Option<Address> {
         self.state().register.named(name).map(|member| member.address())
     }
 
-    /// Has all that waits for a member tried now; how much that is. Dead letters stay dead.
+    /// For whom a request is, if it is in the queue.
     ///
     /// # Errors
     /// Those of the store.
-    pub async fn retry_destination(&self, destination: Address) -> Result<u64, NodeError> {
-        let wake = QueueChange::Wake { destination, url: None, now: now() };
-        let touched = self.store().change_queue(&wake).await?;
-        self.queue().destination_returned(destination);
-        Ok(touched)
+    pub async fn queued_for(&self, id: i64) -> Result<Option<Address>, NodeError> {
+        Ok(self.store().queue_row(id).await?.map(|row| row.request.destination))
     }
 
-    /// Has a request tried now, also a dead letter.
+    /// Changes the queue; how many rows that touched.
     ///
     /// # Errors
-    /// There is no such request, or the store fails.
-    pub async fn retry_request(&self, id: i64) -> Result<(), NodeError> {
-        let row = self.store().queue_row(id).await?.ok_or(NodeError::UnknownRequest { id })?;
-        self.store().change_queue(&QueueChange::Retry { id, now: now() }).await?;
-        self.queue().destination_returned(row.request.destination);
-        Ok(())
-    }
-
-    /// Gives a request up.
-    ///
-    /// # Errors
-    /// There is no such request, or the store fails.
-    pub async fn discard_request(&self, id: i64) -> Result<(), NodeError> {
-        match self.store().change_queue(&QueueChange::Discard { id }).await? {
-            0 => Err(NodeError::UnknownRequest { id }),
-            _ => Ok(()),
-        }
+    /// Those of the store.
+    pub async fn change_queue(&self, change: &QueueChange) -> Result<u64, NodeError> {
+        Ok(self.store().change_queue(change).await?)
     }
 }

@@ -64,7 +64,7 @@ async fn a_request_in_the_queue_can_be_retried_and_discarded() {
     assert_eq!(tracker.operator("DELETE", &format!("/queue/{}", second["id"])).await.status, 204);
     assert_eq!(tracker.waiting().await, 1);
     alice.deaf(false);
-    assert_eq!(tracker.operator("POST", &format!("/queue/{first}/retry")).await.status, 202);
+    assert_eq!(tracker.operator("POST", &format!("/queue/{first}/retry")).await.status, 204);
     eventually!(tracker.waiting().await == 0);
     assert_eq!(alice.told().len(), 1, "what was discarded does not arrive");
     assert_eq!(tracker.operator("DELETE", "/queue/999").await.code(), "not_found");

@@ -12,7 +12,7 @@ mod strict;
 pub use self::{
     idempotency::{IDEMPOTENCY_REPLAYED, IdempotencyKey},
     json::{Json, OneOrMany},
-    parameters::{Path, Query, number_cursor},
+    parameters::{Path, Query, number_cursor, page_limit},
     prefer::PreferWait,
 };
 

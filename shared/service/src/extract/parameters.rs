@@ -62,6 +62,19 @@ pub fn number_cursor(text: &str) -> Result<i64, Problem> {
     number.map(|number| i64::try_from(number).unwrap_or(i64::MAX)).ok_or_else(malformed)
 }
 
+/// How many entries a page has: what the caller says, from 1 to `most`, or else `usual`.
+///
+/// # Errors
+/// 400 `invalid_parameter` if it is anything else.
+pub fn page_limit(given: Option<u32>, usual: u32, most: u32) -> Result<u32, Problem> {
+    let limit = given.unwrap_or(usual);
+    if !(1..=most).contains(&limit) {
+        let expected = format_args!("1 to {most}");
+        return Err(Problem::parameter(ApiError::malformed("limit", expected, limit)));
+    }
+    Ok(limit)
+}
+
 fn wrong(message: &str) -> Problem {
     Problem::new(Code::InvalidParameter, shortened(message))
 }

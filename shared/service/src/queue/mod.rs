@@ -5,7 +5,8 @@
 //! - [`SCHEMA`] and the functions of [`sql`] are the table. They work on a connection, so that a row is written in the very
 //!   transaction that caused it. [`QueueChange`] is such a write as a value, for a service whose only writer is a task.
 //! - [`Backoff`] and [`verdict`] are the policy: when to try again, and when to give up.
-//! - [`view`] is what its owner sees of it over the API.
+//! - [`view`] is what its owner sees of it, and [`routes`] how the API of either service shows it: they know the service as a
+//!   [`QueueService`].
 //! - [`Drain`] sends what is due. It knows the services only through [`QueueStore`], [`Directory`] and [`Transport`].
 //!
 //! There is no column that says which rows are being sent: the drain remembers that, and it dies with its process. After a
@@ -17,6 +18,7 @@ mod drain;
 mod handle;
 mod policy;
 mod request;
+mod routes;
 pub mod sql;
 mod transport;
 pub mod view;
@@ -27,6 +29,7 @@ pub use self::{
     handle::{QueueHandle, QueueStatistics},
     policy::{Backoff, LONGEST_RETRY_AFTER, Scope, Verdict, verdict},
     request::{Destination, QueuedRequest, Row},
+    routes::{QueueRoutes, QueueService, routes},
     sql::{Counts, Depth, Filter, Page, SCHEMA, SCHEMA_2, StateFilter},
     transport::{ClientTransport, Transport},
 };
