@@ -105,7 +105,18 @@ impl Network {
                 return false;
             }
         }
-        self.wait(&all).await
+        if !self.wait(&all).await {
+            return false;
+        }
+        tokio::select! {
+            all_know_all = ready::acquainted(&self.supervisor, &self.probe) => {
+                if !all_know_all {
+                    say("  The peers have not all heard of each other yet; that may take a moment longer.");
+                }
+                true
+            }
+            () = self.end.cancelled() => false,
+        }
     }
 
     /// Waits until these services are ready. Whether they are.

@@ -11,11 +11,14 @@ use std::{
 
 use raclette_api::chain::SyncState;
 use raclette_service::progress;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
-    plan::Service,
-    probe::Probe,
+    plan::{Role, Service},
+    probe::{Probe, Report},
     process::Ending,
     supervisor::Supervisor,
     terminal::{Colour, paint, say},
@@ -86,6 +89,28 @@ pub(crate) async fn wait_and_tell(
         tell(&outcome?, begun.elapsed());
     }
     Ok(())
+}
+
+/// How long peers have to hear of each other; it takes a fraction of a second.
+const ACQUAINTANCE: Duration = Duration::from_secs(10);
+
+/// Waits until each peer knows all the others: whoever sends to one that was ready last should not hear that there is none.
+/// Whether they do; without, the network works all the same, and they hear of each other later.
+pub(crate) async fn acquainted(supervisor: &Supervisor, probe: &Probe) -> bool {
+    let peers: Vec<_> = supervisor.services().filter(|service| service.role == Role::Peer).collect();
+    let others = peers.len().saturating_sub(1);
+    let knows_all = |report| match report {
+        Report::Peer { status, .. } => status.peers.online as usize >= others,
+        Report::Tracker { .. } => false,
+    };
+    let waiting = async {
+        for peer in peers {
+            while !probe.report(peer).await.is_ok_and(knows_all) {
+                sleep(PERIOD).await;
+            }
+        }
+    };
+    timeout(ACQUAINTANCE, waiting).await.is_ok()
 }
 
 async fn until_ready(service: &Service, probe: &Probe, board: &Board) {

@@ -106,10 +106,12 @@ async fn attack_and_judge(
     say(format!("  attacks: {attacks}"));
     stop.cancel();
     while clients.join_next().await.is_some() {}
+    say("  all is healed; waiting for agreement");
     ground.heal(&diary).await?;
     let mut settled = healing::wait(ground).await?;
     if settled.confirmed.is_some() {
         // Once more after a tie, which no attack is sure to leave behind.
+        say("  the network is split until both halves have mined as much, then healed once more");
         healing::tie(ground).await?;
         ground.heal(&diary).await?;
         settled = healing::longer(&settled, &healing::wait(ground).await?);
@@ -118,6 +120,7 @@ async fn attack_and_judge(
     looking.cancel();
     while observers.join_next().await.is_some() {}
 
+    say("  collecting what the services hold, and stopping them");
     let mut evidence = collect::evidence(ground, &diary).await?;
     let slow = ground.stop().await;
     if !slow.is_empty() {

@@ -12,10 +12,12 @@ mod branch;
 mod build;
 mod chain;
 mod checksum;
+mod command;
 mod directory;
 mod draft;
 mod error;
 mod event;
+mod execute;
 mod explain;
 mod idempotency;
 mod later;
@@ -50,6 +52,7 @@ pub use backup::{inspect_copy, migrate_copy};
 pub use blocks::{BlockOutcome, HandedIn, VerifiedBlock};
 pub use build::Built;
 pub use chain::TransactionPlace;
+use command::Command;
 pub use directory::{Changed, Members, Neighbour, verified_news};
 pub use error::NodeError;
 pub use event::{Event, Origin};
@@ -69,7 +72,6 @@ use verified::RefusedBlocks;
 pub use verified::VerifiedLeaves;
 use verifier::Verifier;
 pub use wallet::{SHOW_AGAIN, Tended};
-use writer::Command;
 
 /// How many commands may wait for the writer before callers wait too.
 const WAITING_COMMANDS: usize = 1_024;

@@ -15,7 +15,7 @@ use raclette_chain::{
 use raclette_service::{clock::now_ms, request_id::RequestId};
 use tokio::sync::oneshot;
 
-use super::{Node, NodeError, Origin, State, writer::Command};
+use super::{Node, NodeError, Origin, State, command::Command};
 
 /// What became of a block that was offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use raclette_chain::{
 };
 use raclette_service::queue::QueueChange;
 
-use super::{Node, NodeError, State, recheck, writer::Command};
+use super::{Node, NodeError, State, command::Command, recheck};
 use crate::store;
 
 /// Where a transaction is.

@@ -14,7 +14,7 @@ use raclette_service::{
     queue::{Destination, Directory, QueueChange, QueueHandle},
 };
 
-use super::{Node, NodeError, writer::Command};
+use super::{Node, NodeError, command::Command};
 
 /// The list of members. This peer itself is not in it.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::{
 
 use raclette_chain::encoding::sha256;
 
-use super::{Node, NodeError, writer::Command};
+use super::{Node, NodeError, command::Command};
 use crate::store;
 pub use crate::store::idempotency::Noted;
 

@@ -21,7 +21,7 @@ use raclette_service::{
     queue::{QueueChange, QueuedRequest},
 };
 
-use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, opened::Opened, writer::Offer};
+use super::{Keyed, Node, NodeError, Origin, State, TransactionPlace, command::Offer, opened::Opened};
 pub use crate::store::mail::Order;
 use crate::store::{
     self,

@@ -16,9 +16,9 @@ use sqlx::SqliteConnection;
 
 use super::{
     Event, Node, NodeError, Origin, State,
+    command::{Command, Offer},
     draft::Draft,
     lives::Left,
-    writer::{Command, Offer},
 };
 use crate::store::{self, StoreError};
 

@@ -18,7 +18,7 @@ use raclette_chain::{
 use raclette_service::clock::now_ms;
 use tokio::sync::Semaphore;
 
-use super::{ItemId, Mark, Node, NodeError, TransactionPlace, writer::Command};
+use super::{ItemId, Mark, Node, NodeError, TransactionPlace, command::Command};
 use crate::store::{self, mail::Item};
 
 /// How many receipts that were signed are remembered.

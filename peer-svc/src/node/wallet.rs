@@ -21,7 +21,7 @@ use raclette_service::{clock::now_ms, queue::QueueChange};
 
 use super::{
     DELIVERY, Event, Node, NodeError, Origin, State,
-    writer::{Command, Offer},
+    command::{Command, Offer},
 };
 
 /// How many transactions are offered to the writer at once.
