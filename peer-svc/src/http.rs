@@ -49,20 +49,18 @@ use raclette_service::{
     access::{OwnerGate, owner_only},
     backup::{self, Backups},
     chaos::Chaos,
-    docs,
+    docs::{self, Describe},
     extract::PreferWait,
     layers::body_limit,
     metrics::Metrics,
     problem::{self, Problem},
     queue::{self as queues, QueueHandle},
+    routes,
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
 use utoipa::{OpenApi as _, openapi::OpenApi};
-use utoipa_axum::{
-    router::{OpenApiRouter, UtoipaMethodRouterExt as _},
-    routes,
-};
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 
 use self::bans::Bans;
 use crate::{
@@ -209,7 +207,7 @@ const DOCUMENT: &str = include_str!("../../openapi/peer.json");
 pub fn router(app: App) -> Router {
     let title = format!("{} - Raclette peer", app.node.identity().name);
     let page = page::routes(&app.node.identity().name, &app.curl.url);
-    let (router, _) = routes(&app).with_state(app.clone()).split_for_parts();
+    let (router, _) = routes(&app, Describe::Not).with_state(app.clone()).split_for_parts();
     let router = router.merge(docs::routes(DOCUMENT, &title)).merge(page);
     if app.chaos.is_some() { router.layer(middleware::from_fn_with_state(app, chaos::interfere)) } else { router }
 }
@@ -217,18 +215,18 @@ pub fn router(app: App) -> Router {
 /// The document that describes the routes: what they say of themselves, and the links between operations.
 #[must_use]
 pub fn openapi(app: &App) -> OpenApi {
-    let mut openapi = routes(app).into_openapi();
+    let mut openapi = routes(app, Describe::Fully).into_openapi();
     docs::link(&mut openapi, links::ARROWS);
     docs::complete(openapi)
 }
 
 /// The routes that the document describes.
-fn routes(app: &App) -> OpenApiRouter<App> {
+fn routes(app: &App, describe: Describe) -> OpenApiRouter<App> {
     let (checked, measured) = (app.clone(), app.clone());
     OpenApiRouter::with_openapi(Document::openapi())
-        .merge(owner_only(owner().merge(queues::routes()).merge(backup::routes()), app.gate.clone()))
-        .merge(network().layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
-        .merge(always())
+        .merge(owner_only(owner(describe).merge(queues::routes()).merge(backup::routes()), app.gate.clone()))
+        .merge(network(describe).layer(middleware::from_fn_with_state(app.clone(), bans::refuse)))
+        .merge(always(describe))
         .merge(problem::routes())
         .merge(raclette_service::health::routes(move || health::checks(checked.clone())))
         .merge(raclette_service::metrics::route(app.metrics.clone(), move |scrape| {
@@ -237,52 +235,52 @@ fn routes(app: &App) -> OpenApiRouter<App> {
 }
 
 /// What the owner calls.
-fn owner() -> OpenApiRouter<App> {
+fn owner(describe: Describe) -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(wallet::get_wallet))
-        .routes(routes!(wallet::send))
-        .routes(routes!(mail::list_messages))
-        .routes(routes!(conversations::list_conversations))
-        .routes(routes!(conversations::get_conversation))
-        .routes(routes!(mining::start_mining))
-        .routes(routes!(mining::get_mining_job, mining::cancel_mining_job))
-        .routes(routes!(propagation::get_transaction_propagation))
-        .routes(routes!(propagation::get_block_propagation))
-        .routes(routes!(chaos::get_chaos, chaos::put_chaos, chaos::end_chaos))
-        .routes(routes!(bans::list_bans))
-        .routes(routes!(bans::lift_bans))
-        .routes(routes!(history::audit_chain))
+        .routes(routes!(describe; wallet::get_wallet))
+        .routes(routes!(describe; wallet::send))
+        .routes(routes!(describe; mail::list_messages))
+        .routes(routes!(describe; conversations::list_conversations))
+        .routes(routes!(describe; conversations::get_conversation))
+        .routes(routes!(describe; mining::start_mining))
+        .routes(routes!(describe; mining::get_mining_job, mining::cancel_mining_job))
+        .routes(routes!(describe; propagation::get_transaction_propagation))
+        .routes(routes!(describe; propagation::get_block_propagation))
+        .routes(routes!(describe; chaos::get_chaos, chaos::put_chaos, chaos::end_chaos))
+        .routes(routes!(describe; bans::list_bans))
+        .routes(routes!(describe; bans::lift_bans))
+        .routes(routes!(describe; history::audit_chain))
 }
 
 /// What everybody calls, also whoever is cut off.
-fn always() -> OpenApiRouter<App> {
+fn always(describe: Describe) -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(status::get_status))
-        .routes(routes!(status::answer_challenge))
-        .routes(routes!(events::read_events))
-        .routes(routes!(quickstart::get_quickstart))
-        .routes(routes!(quickstart::get_postman_collection))
-        .routes(routes!(membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
-        .routes(routes!(membership::probe))
+        .routes(routes!(describe; status::get_status))
+        .routes(routes!(describe; status::answer_challenge))
+        .routes(routes!(describe; events::read_events))
+        .routes(routes!(describe; quickstart::get_quickstart))
+        .routes(routes!(describe; quickstart::get_postman_collection))
+        .routes(routes!(describe; membership::list_peers, membership::take_notice).layer(body_limit(NOTICE_LIMIT)))
+        .routes(routes!(describe; membership::probe))
 }
 
 /// What everybody calls, but for whoever is cut off.
-fn network() -> OpenApiRouter<App> {
+fn network(describe: Describe) -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
-        .routes(routes!(transactions::get_transaction))
-        .routes(routes!(transactions::get_message))
-        .routes(routes!(transactions::get_receipt))
-        .routes(routes!(build::build_transaction))
-        .routes(routes!(explain::check_transaction))
-        .routes(routes!(explain::prove_transaction))
-        .routes(routes!(transactions::list_ledger))
-        .routes(routes!(race::take_mining_complete))
-        .routes(routes!(blocks::submit_block).layer(body_limit(BLOCK_LIMIT)))
-        .routes(routes!(blocks::get_block))
-        .routes(routes!(explain::verify_block))
-        .routes(routes!(history::list_reorgs))
-        .routes(routes!(chain::list_blocks))
-        .routes(routes!(chain::list_headers))
-        .routes(routes!(chain::get_account))
+        .routes(routes!(describe; transactions::submit_transactions).layer(body_limit(TRANSACTIONS_LIMIT)))
+        .routes(routes!(describe; transactions::get_transaction))
+        .routes(routes!(describe; transactions::get_message))
+        .routes(routes!(describe; transactions::get_receipt))
+        .routes(routes!(describe; build::build_transaction))
+        .routes(routes!(describe; explain::check_transaction))
+        .routes(routes!(describe; explain::prove_transaction))
+        .routes(routes!(describe; transactions::list_ledger))
+        .routes(routes!(describe; race::take_mining_complete))
+        .routes(routes!(describe; blocks::submit_block).layer(body_limit(BLOCK_LIMIT)))
+        .routes(routes!(describe; blocks::get_block))
+        .routes(routes!(describe; explain::verify_block))
+        .routes(routes!(describe; history::list_reorgs))
+        .routes(routes!(describe; chain::list_blocks))
+        .routes(routes!(describe; chain::list_headers))
+        .routes(routes!(describe; chain::get_account))
 }

@@ -3,6 +3,7 @@
 //! The pages (Swagger UI) are part of the program and need no network. They may talk to the very service that they come
 //! from, and to nobody else.
 
+mod describe;
 mod document;
 mod headers;
 mod links;
@@ -20,7 +21,10 @@ use axum::{
 use http::{HeaderValue, header};
 use utoipa_swagger_ui::Config;
 
+#[doc(hidden)]
+pub use self::describe::utoipa_axum;
 pub use self::{
+    describe::Describe,
     document::complete,
     links::{Arrow, link},
 };

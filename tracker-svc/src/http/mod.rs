@@ -17,16 +17,16 @@ use raclette_service::{
     access::{HostAllowList, OwnerGate, RateLimits, Token, owner_only},
     backup::{self, Backups},
     build::Build,
-    docs::{self, Arrow},
+    docs::{self, Arrow, Describe},
     health::{self, Check},
     layers::{self, Shared},
     metrics::{Metrics, route},
-    problem, queue as queues,
+    problem, queue as queues, routes,
     tasks::Tasks,
 };
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::node::Node;
 
@@ -101,7 +101,8 @@ pub(crate) fn router(app: App, hosts: HostAllowList, rates: RateLimits) -> Route
     let shared = Shared { address, hosts, body_limit: LARGEST_BODY, rates, metrics: app.metrics.clone() };
     let (checked, measured) = (node.clone(), app.clone());
     let measured = route(app.metrics.clone(), move |scrape| metrics::read(measured.clone(), scrape));
-    let (router, _) = routes(app.gate.clone(), move || checks(checked.clone()), measured).split_for_parts();
+    let checks = move || checks(checked.clone());
+    let (router, _) = routes(Describe::Not, app.gate.clone(), checks, measured).split_for_parts();
     let network = node.network_info().parameters.name;
     let page = page::routes(&network, &app.url);
     let docs = docs::routes(DOCUMENT, &format!("{network} - Raclette tracker"));
@@ -117,7 +118,7 @@ const DOCUMENT: &str = include_str!("../../../openapi/tracker.json");
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let gate = OwnerGate::new(Token::generate(), "");
     let unmeasured = route(Metrics::new(BUILD), |scrape| async { scrape });
-    let mut openapi = routes(gate, || async { Vec::new() }, unmeasured).into_openapi();
+    let mut openapi = routes(Describe::Fully, gate, || async { Vec::new() }, unmeasured).into_openapi();
     docs::link(&mut openapi, ARROWS);
     webhooks::add(&mut openapi);
     docs::complete(openapi)
@@ -132,6 +133,7 @@ const fn queued(name: &'static str, to: &'static str) -> Arrow {
 }
 
 fn routes<R>(
+    describe: Describe,
     gate: OwnerGate,
     checks: impl Fn() -> R + Send + Sync + 'static,
     measured: OpenApiRouter<App>,
@@ -140,17 +142,17 @@ where
     R: Future<Output = Vec<Check>> + Send + 'static,
 {
     let public = OpenApiRouter::with_openapi(Document::openapi())
-        .routes(routes!(network::read))
-        .routes(routes!(network::report_genesis))
-        .routes(routes!(network::agreement))
-        .routes(routes!(network::timeline))
-        .routes(routes!(members::register))
-        .routes(routes!(members::leave))
-        .routes(routes!(members::list))
-        .routes(routes!(events::read));
+        .routes(routes!(describe; network::read))
+        .routes(routes!(describe; network::report_genesis))
+        .routes(routes!(describe; network::agreement))
+        .routes(routes!(describe; network::timeline))
+        .routes(routes!(describe; members::register))
+        .routes(routes!(describe; members::leave))
+        .routes(routes!(describe; members::list))
+        .routes(routes!(describe; events::read));
     let operator = OpenApiRouter::new()
-        .routes(routes!(operator::free_name))
-        .routes(routes!(operator::override_self_preservation))
+        .routes(routes!(describe; operator::free_name))
+        .routes(routes!(describe; operator::override_self_preservation))
         .merge(queues::routes());
     public
         .merge(owner_only(operator.merge(backup::routes()), gate))
