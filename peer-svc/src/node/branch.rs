@@ -204,8 +204,8 @@ async fn update_ledger(
 /// Takes what a block confirms out of the ledger.
 fn confirm(draft: &mut Draft, state: &mut State, block: &Block<Checked>) {
     let were_pending = state.ledger.remove_all(block.transactions().iter().map(SignedTransaction::id));
+    draft.confirmed(block);
     for transaction in block.transactions() {
-        draft.confirmed(transaction, block.header().height);
         // What was pending here is in the owner's mail since then. Its row goes when the index takes it up.
         if were_pending.contains(&transaction.id()) {
             draft.no_longer_news(transaction.id());

@@ -9,13 +9,17 @@ use raclette_api::event::{EventBody, TransactionStep};
 use raclette_chain::{
     accounts::Account,
     address::Address,
+    block::{Block, Checked},
     genesis::Genesis,
     hash::{BlockHash, MessageDigest, TransactionId},
     ledger::{Added, Removal, Removed},
     message::SealedMessage,
     transaction::SignedTransaction,
 };
-use raclette_service::{events::Entry, queue::QueueChange};
+use raclette_service::{
+    events::Entry,
+    queue::{self, QueueChange},
+};
 use sqlx::SqliteConnection;
 
 use super::{
@@ -126,9 +130,15 @@ impl Draft {
         self.ledger.insert(transaction.id(), None);
     }
 
-    /// Notes a transaction that a block of the active branch holds now.
-    pub(super) fn confirmed(&mut self, transaction: &SignedTransaction, height: u32) {
-        self.tell(&told::transaction(transaction, TransactionStep::Confirmed, Some(height)));
+    /// Notes the transactions that a block of the active branch holds now.
+    pub(super) fn confirmed(&mut self, block: &Block<Checked>) {
+        // In a block the same addresses come again and again, and to write one takes a microsecond.
+        let mut written = HashMap::new();
+        let mut write = |address: Address| written.entry(address).or_insert_with(|| address.to_string()).clone();
+        for transaction in block.transactions() {
+            let height = Some(block.header().height);
+            self.tell(&told::transaction_between(transaction, TransactionStep::Confirmed, height, &mut write));
+        }
     }
 
     /// Notes that nobody has to be told of a transaction any more, since the block that holds it is told.
@@ -300,9 +310,12 @@ impl Draft {
     /// Nobody has to be told any more of what is no longer pending; and its recipient need not get what can no longer be in a
     /// block.
     async fn settle(&self, connection: &mut SqliteConnection) -> Result<(), StoreError> {
-        let left = self.ledger.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| id);
-        let subjects = left.chain(&self.known_to_all).map(TransactionId::to_string).collect();
-        QueueChange::Settle { kind: RELAYED_TRANSACTION.to_owned(), subjects }.apply(connection).await?;
+        // Mostly nothing waits, and a block settles a thousand.
+        if queue::sql::has_any(connection, RELAYED_TRANSACTION).await? {
+            let left = self.ledger.iter().filter(|(_, row)| row.is_none()).map(|(id, _)| id);
+            let subjects = left.chain(&self.known_to_all).map(TransactionId::to_string).collect();
+            QueueChange::Settle { kind: RELAYED_TRANSACTION.to_owned(), subjects }.apply(connection).await?;
+        }
         let subjects = self.void.iter().map(TransactionId::to_string).collect();
         QueueChange::Settle { kind: DELIVERY.to_owned(), subjects }.apply(connection).await?;
         Ok(())

@@ -7,6 +7,7 @@ use raclette_api::{
     membership::{PeerRecord, PeerState},
 };
 use raclette_chain::{
+    address::Address,
     block::{Block, Checked},
     hash::BlockHash,
     index::Entry,
@@ -18,12 +19,22 @@ use super::BlockOutcome;
 
 /// A step of a transaction; `height` is that of its block.
 pub(super) fn transaction(signed: &SignedTransaction, status: TransactionStep, height: Option<u32>) -> EventBody {
+    transaction_between(signed, status, height, |address| address.to_string())
+}
+
+/// As [`transaction`], by a caller that writes addresses in a way of its own.
+pub(super) fn transaction_between(
+    signed: &SignedTransaction,
+    status: TransactionStep,
+    height: Option<u32>,
+    mut write: impl FnMut(Address) -> String,
+) -> EventBody {
     let transaction = signed.transaction();
     EventBody::Transaction(TransactionEvent {
         id: signed.id().to_string(),
         status,
-        sender: signed.sender().to_string(),
-        recipient: transaction.recipient.to_string(),
+        sender: write(signed.sender()),
+        recipient: write(transaction.recipient),
         amount: transaction.amount.units(),
         fee: transaction.fee.units(),
         height,

@@ -13,25 +13,27 @@ use raclette_chain::{
     hash::{NetworkId, TransactionId},
     transaction::SignedTransaction,
 };
-use sqlx::{QueryBuilder, SqliteConnection, SqliteExecutor};
+use sqlx::{SqliteConnection, SqliteExecutor};
 
-use super::{StoreError, bytes32, from_sql, parts, undecodable};
+use super::{StoreError, bytes32, from_sql, undecodable};
 
 /// Notes where the transactions of a block stand that is put on the active branch.
 ///
 /// # Errors
 /// When SQLite fails.
 pub(super) async fn add(connection: &mut SqliteConnection, block: &Block<Checked>) -> Result<(), StoreError> {
-    let height = i64::from(block.header().height);
-    let mut position = 0_i64;
-    for transactions in parts(block.transactions()) {
-        let mut sql = QueryBuilder::new("insert into recent_transactions (height, position, txid) ");
-        sql.push_values(transactions, |mut row, transaction| {
-            row.push_bind(height).push_bind(position).push_bind(transaction.id().as_bytes().to_vec());
-            position += 1;
-        });
-        sql.build().execute(&mut *connection).await?;
-    }
+    // All ids in one value: to bind three for each transaction takes several times as long as the insertion.
+    let ids: Vec<u8> = block.transactions().iter().flat_map(|transaction| *transaction.id().as_bytes()).collect();
+    sqlx::query(
+        "with recursive place (position) as (
+             select 0 where length(?2) > 0 union all select position + 1 from place where 32 * (position + 1) < length(?2))
+         insert into recent_transactions (height, position, txid)
+         select ?1, position, substr(?2, 1 + 32 * position, 32) from place",
+    )
+    .bind(i64::from(block.header().height))
+    .bind(ids)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

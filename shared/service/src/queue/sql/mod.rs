@@ -251,14 +251,22 @@ pub async fn outdate(
     Ok(done.rows_affected())
 }
 
+/// Whether anything of a kind is in the table at all.
+///
+/// # Errors
+/// Those of the database.
+pub async fn has_any(connection: &mut SqliteConnection, kind: &str) -> Result<bool, sqlx::Error> {
+    let any = sqlx::query("select 1 from failed_requests where kind = ?1 limit 1").bind(kind);
+    Ok(any.fetch_optional(connection).await?.is_some())
+}
+
 /// Deletes all rows of a kind about these subjects, whomever they are for: nobody has to be told any more.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn settle(connection: &mut SqliteConnection, kind: &str, subjects: &[String]) -> Result<u64, sqlx::Error> {
     // Usually nothing waits at all, and a block settles a thousand transactions.
-    let any = sqlx::query("select 1 from failed_requests where kind = ?1 limit 1").bind(kind);
-    if subjects.is_empty() || any.fetch_optional(&mut *connection).await?.is_none() {
+    if subjects.is_empty() || !has_any(connection, kind).await? {
         return Ok(0);
     }
     let statement = "delete from failed_requests where kind = ?1 and subject in (select value from json_each(?2))";
