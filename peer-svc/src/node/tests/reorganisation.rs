@@ -62,8 +62,16 @@ impl Fixture {
     }
 }
 
-/// Carol owns what `common` blocks bring; in the losing branch she pays once in every `every`th block.
-async fn reorganise(common: usize, every: usize) {
+/// A figure of this process in KiB, such as `VmRSS:`.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Carol owns what `common` blocks bring; in the losing branch she pays once in every `every`th block. Returns by how many KiB
+/// the memory of this process exceeded, while the branches changed, what it was before.
+async fn reorganise(common: usize, every: usize) -> u64 {
     let directory = TempDir::new().unwrap();
     let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
     let (carol, other) = (key(CAROL_PEM), key(BOB_PEM));
@@ -88,7 +96,14 @@ async fn reorganise(common: usize, every: usize) {
     assert_eq!(alice.state().tip().hash, loser);
     assert!(alice.state().ledger.is_empty());
     let mut events = alice.node.events();
-    let outcomes = alice.take(winning.blocks).await;
+    // With as many blocks it may win already, by its hash.
+    let decisive = winning.blocks.split_off(DEPTH - 1);
+    alice.take(winning.blocks).await;
+    // The highest mark begins anew.
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = memory("VmRSS:");
+    let outcomes = alice.take(decisive).await;
+    let grown = memory("VmHWM:").saturating_sub(before);
     assert_eq!(*outcomes.last().unwrap(), BlockOutcome::Accepted);
 
     let state = alice.state();
@@ -114,11 +129,21 @@ async fn reorganise(common: usize, every: usize) {
     assert_eq!(alice.state().tip().hash, winner);
     assert_eq!(alice.state().ledger.len(), paid.len());
     alice.close().await;
+    grown
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reorganisation_of_4_200_blocks_returns_every_losing_transaction() {
     reorganise(3, 30).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement of the whole process: run it alone"]
+#[expect(clippy::print_stderr, reason = "the figure is what it is for")]
+async fn a_reorganisation_of_4_200_blocks_takes_little_memory() {
+    let grown = reorganise(3, 30).await;
+    eprintln!("a reorganisation of {DEPTH} blocks: {grown} KiB of memory");
+    assert!(grown < 64 << 10, "{grown} KiB");
 }
 
 #[tokio::test]
