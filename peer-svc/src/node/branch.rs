@@ -228,6 +228,9 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>, reorg
         if transaction.transaction().sequence < account.next_sequence {
             // Its row in the ledger, if it had one, has only waited for the index.
             draft.leaves_ledger(transaction.id());
+            if reorg.winner(&transaction).is_some_and(|winner| winner != transaction.id()) {
+                draft.void(transaction.id());
+            }
             reorg.stays_out(block, &transaction, &overtaken(&transaction, &account, Amount::ZERO));
             continue;
         }
@@ -243,7 +246,10 @@ fn take_back(draft: &mut Draft, state: &mut State, block: &Block<Checked>, reorg
             Err(error) => {
                 tracing::info!(id = %transaction.id(), %error, "a transaction of a losing block is not taken again");
                 draft.not_pending(&transaction, TransactionStep::Dropped);
-                if !matches!(error, LedgerError::InsufficientFunds { .. }) {
+                if matches!(error, LedgerError::InsufficientFunds { .. }) {
+                    // It is not offered again, and the owner's next one takes its number.
+                    draft.void(transaction.id());
+                } else {
                     draft.wait(state, &transaction);
                 }
                 reorg.stays_out(block, &transaction, &error);

@@ -55,7 +55,7 @@ pub(super) struct Draft {
     /// The last word about each of the owner's sequence numbers: what is to be offered again.
     waiting: BTreeMap<u64, Option<Arc<SignedTransaction>>>,
     replaced: Vec<(TransactionId, TransactionId)>,
-    /// Transactions that can never be in a block any more.
+    /// Transactions that can be in no block any more, or whose number goes to another one.
     void: Vec<TransactionId>,
     /// Transactions that had been pending, and that a block holds now.
     known_to_all: Vec<TransactionId>,
@@ -151,12 +151,17 @@ impl Draft {
         self.ledger.insert(id, None);
     }
 
+    /// Notes that a transaction is over: it is offered to nobody any more, its recipient included.
+    pub(super) fn void(&mut self, id: TransactionId) {
+        self.void.push(id);
+    }
+
     /// Notes what had to leave the ledger for a newcomer.
     pub(super) fn made_way(&mut self, state: &mut State, added: &Added, newcomer: TransactionId) {
         if let Added::Accepted { replaced, evicted } = added {
             if let Some(gone) = replaced {
                 self.not_pending(gone, TransactionStep::Replaced);
-                self.void.push(gone.id());
+                self.void(gone.id());
                 self.gone(gone, Left::Replaced(newcomer));
             }
             for gone in evicted {
@@ -176,9 +181,9 @@ impl Draft {
             Removal::TooEarly => (TransactionStep::Evicted, true),
         };
         self.not_pending(&removed.transaction, step);
-        // Another one has its number, or its time is over; what is only short of money, or too old, may be signed anew.
-        if matches!(removed.why, Removal::Used | Removal::PastLastHeight) {
-            self.void.push(removed.transaction.id());
+        // Another one has its number, or will have it, or its time is over; what is only too old may be signed anew.
+        if matches!(removed.why, Removal::Used | Removal::Unpaid | Removal::PastLastHeight) {
+            self.void(removed.transaction.id());
         }
         self.note_why(state, removed, winner);
         if offered_again {

@@ -3,7 +3,7 @@
 use raclette_chain::{
     header::Header,
     rules::Rules,
-    testing::{CAROL_PEM, next_block},
+    testing::{CAROL_PEM, DAVE_PEM, next_block},
     transaction::{SignedTransaction, Transaction},
 };
 use raclette_service::clock::now_ms;
@@ -144,6 +144,53 @@ async fn a_reorganisation_of_4_200_blocks_takes_little_memory() {
     let grown = reorganise(3, 30).await;
     eprintln!("a reorganisation of {DEPTH} blocks: {grown} KiB of memory");
     assert!(grown < 64 << 10, "{grown} KiB");
+}
+
+#[tokio::test]
+async fn nobody_is_brought_what_lost_its_money_or_its_number_in_a_reorganisation() {
+    let directory = TempDir::new().unwrap();
+    let alice = Fixture::open(&directory, "alice", key(ALICE_PEM)).await;
+    let (carol, dave, bob) = (key(CAROL_PEM), key(DAVE_PEM), key(BOB_PEM));
+    let rules = Arc::clone(&alice.state().rules);
+    let mut common = Branch { rules: Arc::clone(&rules), tip: genesis().header(), blocks: Vec::new() };
+    common.grow(&carol, Vec::new());
+    let mut losing = Branch { rules: Arc::clone(&rules), tip: common.tip, blocks: Vec::new() };
+    let mut winning = Branch { rules: Arc::clone(&rules), tip: common.tip, blocks: Vec::new() };
+    // What dave has, he has in the losing branch only. Of carol's, one is in both branches, and one has a rival.
+    let (in_both, loses_number, loses_money) =
+        (payment(&carol, 0, &rules), payment(&carol, 1, &rules), payment(&dave, 0, &rules));
+    let rival = Transaction { amount: Amount::new(2).unwrap(), ..loses_number.transaction().clone() };
+    let rival = rival.sign(&carol, &rules.network);
+    losing.grow(&dave, Vec::new());
+    losing.grow(&dave, vec![in_both.clone(), loses_number.clone(), loses_money.clone()]);
+    winning.grow(&bob, vec![in_both.clone(), rival.clone()]);
+    winning.grow(&bob, Vec::new());
+    winning.grow(&bob, Vec::new());
+    alice.take(common.blocks).await;
+    alice.take(losing.blocks).await;
+    for one in [&in_both, &loses_number, &loses_money, &rival] {
+        let request = raclette_service::queue::QueuedRequest {
+            destination: bob.public().address(),
+            destination_name: String::from("bob"),
+            url: String::new(),
+            path: String::from("/tx"),
+            kind: String::from(super::super::DELIVERY),
+            subject: one.id().to_string(),
+            version: 1,
+            body: b"{}".to_vec(),
+            expires_at: None,
+        };
+        let put = raclette_service::queue::QueueChange::put(request, Timestamp::new(now_ms()).unwrap());
+        alice.node.change_queue(vec![put]).await.unwrap();
+    }
+    alice.take(winning.blocks).await;
+    assert_eq!(alice.state().tip().header.height, 4);
+    let subjects: Vec<String> = sqlx::query_scalar("select subject from failed_requests order by id")
+        .fetch_all(alice.node.readers())
+        .await
+        .unwrap();
+    assert_eq!(subjects, [in_both.id().to_string(), rival.id().to_string()]);
+    alice.close().await;
 }
 
 #[tokio::test]
