@@ -34,6 +34,9 @@ use trials::verdict;
 use self::{diary::Diary, ground::Ground};
 use crate::terminal::{complain, say};
 
+/// How many violations of one invariant are told.
+const SHOWN: usize = 3;
+
 /// Why the soak cannot go on.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,8 +84,14 @@ pub(crate) async fn run(options: Options) -> Result<(), String> {
         say("All twenty invariants hold.");
         return Ok(());
     }
-    for violation in &violations {
-        complain(violation.to_string());
+    // One cause mostly shows in many places.
+    for alike in violations.chunk_by(|one, next| one.invariant == next.invariant) {
+        for violation in alike.iter().take(SHOWN) {
+            complain(violation.to_string());
+        }
+        if alike.len() > SHOWN {
+            complain(format!("{}. and so {} times more", alike[0].invariant, alike.len() - SHOWN));
+        }
     }
     Err(format!("{} violations; the files are in {}", violations.len(), ground.keep().display()))
 }
