@@ -5,7 +5,7 @@
 //! - [`SCHEMA`] and the functions of [`sql`] are the table. They work on a connection, so that a row is written in the very
 //!   transaction that caused it. [`QueueChange`] is such a write as a value, for a service whose only writer is a task.
 //! - [`Backoff`] and [`verdict`] are the policy: when to try again, and when to give up.
-//! - [`view`] is what its owner sees of it, and [`routes`] how the API of either service shows it: they know the service as a
+//! - [`view`] is what its owner sees of it, and [`routes()`] how the API of either service shows it: they know the service as a
 //!   [`QueueService`].
 //! - [`Drain`] sends what is due. It knows the services only through [`QueueStore`], [`Directory`] and [`Transport`].
 //!
