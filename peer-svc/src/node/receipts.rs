@@ -15,7 +15,7 @@ use raclette_chain::{
     time::Timestamp,
     transaction::SignedTransaction,
 };
-use raclette_service::clock::now_ms;
+use raclette_service::{clock::now_ms, planted::bug};
 use tokio::sync::Semaphore;
 
 use super::{ItemId, Mark, Node, NodeError, TransactionPlace, command::Command};
@@ -155,7 +155,8 @@ impl Node {
     /// When it cannot be stored.
     pub async fn deliver_again(&self, transaction: &SignedTransaction) -> Result<bool, NodeError> {
         let state = self.state()?;
-        if matches!(self.place(&state, &transaction.id()).await?, TransactionPlace::Dropped) {
+        let dropped = matches!(self.place(&state, &transaction.id()).await?, TransactionPlace::Dropped);
+        if dropped || bug("lost_rows") {
             return Ok(false);
         }
         let message = self.message(transaction).await?;

@@ -7,7 +7,7 @@ pub const BUGS: [(&str, &str); 8] = [
     ("early_acknowledgement", "some orders to send are acknowledged and never stored"),
     ("nothing_returns", "transactions of a losing branch do not return to the ledger"),
     ("first_seen", "of two branches with the same work the one seen first wins, not the one with the lowest hash"),
-    ("lost_rows", "a request that fails is forgotten instead of tried again"),
+    ("lost_rows", "a request that fails is forgotten instead of tried again, and nobody looks whether it arrived"),
     ("no_self_preservation", "a tracker that reaches nobody calls everybody offline"),
     ("deaf", "a peer does not believe that anybody has come back"),
     ("other_id", "what is submitted again gets another id"),

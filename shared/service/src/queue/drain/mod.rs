@@ -312,7 +312,10 @@ impl<S: QueueStore, D: Directory, T: Transport> Drain<S, D, T> {
                 tracing::warn!(destination = destination_name, kind, subject, version, error, "refused for good");
                 QueueChange::Bury { id, version, error }
             }
-            Verdict::Retry { .. } if bug("lost_rows") => QueueChange::Discard { id },
+            Verdict::Retry { .. } if bug("lost_rows") => {
+                book.answered(&destination);
+                QueueChange::Discard { id }
+            }
             Verdict::Retry { at_least, scope } => {
                 self.handle.count_failed();
                 let random = self.options.dice.roll();
