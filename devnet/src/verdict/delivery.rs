@@ -69,13 +69,16 @@ pub(super) fn unknown_is_atomic(history: &History, evidence: &Evidence) -> Vec<S
     found
 }
 
-/// 10. A transaction that is submitted again has the same id, is never refused, and is received once.
+/// 10. A transaction that is submitted again has the same id, is received once, and is refused only by a peer that tells what
+///     became of it: in a reorganisation another one of its sender's can have taken its number.
 pub(super) fn idempotence(history: &History, evidence: &Evidence) -> Vec<String> {
     let mut found = Vec::new();
+    let gone = |peer: &str, id: &str| evidence.nodes.iter().any(|node| node.name == peer && node.gone.contains_key(id));
     for again in &history.again {
         match &again.answer {
             Ok(id) if *id == again.id => {}
             Ok(id) => found.push(format!("{} calls {} {id} when it comes again", again.peer, again.id)),
+            Err(_) if gone(&again.peer, &again.id) => {}
             Err(code) => found.push(format!("{} refuses {} when it comes again: {code}", again.peer, again.id)),
         }
     }

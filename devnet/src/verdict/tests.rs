@@ -189,6 +189,12 @@ fn what_was_not_answered_is_whole_or_nothing() {
 fn effects_that_come_twice_are_found() {
     assert_eq!(found(|history, _| history.again[0].answer = Ok(String::from("t7"))), [10]);
     assert_eq!(found(|history, _| history.again[0].answer = Err(String::from("duplicate"))), [10]);
+    let told = |history: &mut History, evidence: &mut Evidence| {
+        history.again[0] =
+            Again { id: String::from("t9"), peer: String::from("bob"), answer: Err(String::from("wrong_sequence")) };
+        evidence.nodes[1].gone.insert(String::from("t9"), String::from("another one has its number"));
+    };
+    assert_eq!(found(told), [0_u8; 0]);
     let twice = |evidence: &mut Evidence| {
         let again = evidence.nodes[1].mail[0].clone();
         evidence.nodes[1].mail.push(again);
