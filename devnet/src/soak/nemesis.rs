@@ -12,6 +12,7 @@ use super::{
     diary::Diary,
     ground::{Ground, TRACKER_INDEX},
 };
+use crate::terminal::say;
 
 /// How long an attack lasts, and the pause after it, in milliseconds: at least so long, and at most so much longer.
 const ATTACK: (u64, usize) = (1_500, 3_500);
@@ -77,14 +78,22 @@ pub(super) async fn attack(
     dice: &Dice,
     duration: Duration,
 ) -> Result<String, Failure> {
-    let end = Instant::now() + duration;
+    let begun = Instant::now();
+    let end = begun + duration;
     let mut counts = BTreeMap::new();
+    let mut told = 0;
     let mut planned = ATTACKS.into_iter();
     rest(ground, diary, PAUSE.0).await?;
     while Instant::now() < end {
         let attack = planned.next().unwrap_or_else(|| ATTACKS[dice.pick(ATTACKS.len())]);
         *counts.entry(format!("{attack:?}")).or_insert(0) += 1;
         one(attack, ground, diary, dice).await?;
+        let minutes = begun.elapsed().as_secs() / 60;
+        if minutes > told {
+            told = minutes;
+            let attacks: u32 = counts.values().sum();
+            say(format!("  {minutes} of {} minutes, {attacks} attacks", duration.as_secs() / 60));
+        }
         rest(ground, diary, PAUSE.0 + dice.pick(PAUSE.1) as u64).await?;
     }
     Ok(counts.into_iter().map(|(attack, count)| format!("{count} x {attack}")).collect::<Vec<_>>().join(", "))
