@@ -113,6 +113,25 @@ async fn only_the_newest_are_kept_and_who_misses_some_is_told() {
 }
 
 #[tokio::test]
+async fn a_file_with_a_row_for_each_event_is_read_on() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("events.sqlite");
+    let (mut connection, readers) = sqlite::open(&path, &[&[SCHEMA]]).await.unwrap();
+    let old = "insert into events (id, time, kind, data) values (7, 1, 'genesis', '{}'), (8, 1, 'genesis', '{}')";
+    sqlx::query(old).execute(&mut connection).await.unwrap();
+    readers.close().await;
+    sqlite::close(connection).await.unwrap();
+
+    let (mut connection, readers) = sqlite::open(&path, &[&[SCHEMA], &[SCHEMA_2]]).await.unwrap();
+    let feed = Feed::new(readers);
+    let log = Log::open(&mut connection, &feed).await.unwrap();
+    let mut service = Service { _directory: directory, connection, log, feed };
+    service.commit([public(1), public(2)]).await;
+    assert_eq!(service.ids(None, 10).await, (vec![7, 8, 9, 10], 10, None));
+    assert_eq!(service.ids(Some(5), 1).await.2.map(|gap| gap.resumed), Some(6));
+}
+
+#[tokio::test]
 async fn events_that_share_a_row_are_read_one_by_one_and_from_any_of_them_on() {
     let mut service = Service::new().await;
     service.commit((0..300).map(public).chain([owners()]).chain((300..600).map(public))).await;
