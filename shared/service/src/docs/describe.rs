@@ -1,7 +1,8 @@
 //! Routes with or without their descriptions.
 //!
 //! A running service serves the committed document and needs no descriptions: to make those of some fifty operations at each
-//! start would leave megabytes of memory behind. Only whoever writes or compares the document asks for them.
+//! start would leave megabytes of memory behind. Only whoever writes or compares the document asks for them. The few routes that all
+//! services share are described always: that is not worth a parameter of each.
 
 #[doc(hidden)]
 pub use utoipa_axum;

@@ -40,6 +40,9 @@ const SHARED: &[(&str, &str)] = &[
     ("507", "DiskFull"),
 ];
 
+/// Headers that are refused if they have the wrong shape. Others are hints: what cannot be read is ignored.
+const REFUSED_HEADERS: [&str; 4] = ["Idempotency-Key", "Last-Event-ID", "Prefer", "Raclette-From"];
+
 /// The members by which a page is known.
 const PAGES: [&str; 3] = ["next_cursor", "next", "headers"];
 
@@ -128,8 +131,9 @@ fn keep_what_can_happen(
 ) {
     let has_body = operation.request_body.is_some();
     let reads_parameters = operation.parameters.iter().flatten().any(|parameter| match parameter {
-        // Other headers are hints: what cannot be read is ignored.
-        RefOr::T(parameter) => parameter.parameter_in != ParameterIn::Header || parameter.name == "Idempotency-Key",
+        RefOr::T(parameter) => {
+            parameter.parameter_in != ParameterIn::Header || REFUSED_HEADERS.contains(&parameter.name.as_str())
+        }
         RefOr::Ref(_) => true,
     });
     operation.responses.responses.retain(|status, response| {

@@ -251,7 +251,7 @@ pub async fn outdate(
     Ok(done.rows_affected())
 }
 
-/// Whether anything of a kind is in the table at all.
+/// Whether anything of a kind is in the table at all: whoever has much to [`settle`] asks first.
 ///
 /// # Errors
 /// Those of the database.
@@ -265,8 +265,7 @@ pub async fn has_any(connection: &mut SqliteConnection, kind: &str) -> Result<bo
 /// # Errors
 /// Those of the database.
 pub async fn settle(connection: &mut SqliteConnection, kind: &str, subjects: &[String]) -> Result<u64, sqlx::Error> {
-    // Usually nothing waits at all, and a block settles a thousand transactions.
-    if subjects.is_empty() || !has_any(connection, kind).await? {
+    if subjects.is_empty() {
         return Ok(0);
     }
     let statement = "delete from failed_requests where kind = ?1 and subject in (select value from json_each(?2))";
